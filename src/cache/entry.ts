@@ -1,0 +1,57 @@
+/**
+ * One stored answer and what time makes of it. Freshness is a value of the entry and the time, never a
+ * timer's or a cache library's opinion. May not do I/O or read a clock.
+ */
+import type { Answer } from '../domain/answer.ts';
+import { rankOf } from '../domain/invocation.ts';
+import { classOf, type LifetimeClass, type Lifetimes } from '../domain/lifetime.ts';
+
+/** `storedAt <= staleAt <= deleteAt`, epoch ms; `Infinity` for a terminal answer. */
+export interface Entry {
+  readonly answer: Answer;
+  readonly lifetime: LifetimeClass;
+  /** When upstream gave this answer: the origin of `Age` and `Date`. */
+  readonly storedAt: number;
+  /** Fresh until then. */
+  readonly staleAt: number;
+  /** Servable while upstream fails until then. */
+  readonly deleteAt: number;
+}
+
+export type Freshness = 'fresh' | 'stale' | 'dead';
+
+export function createEntry(answer: Answer, answeredAt: number, lifetimes: Lifetimes): Entry {
+  const lifetime = classOf(answer);
+  const { freshMs, staleIfErrorMs } = lifetimes[lifetime];
+  return {
+    answer,
+    lifetime,
+    storedAt: answeredAt,
+    staleAt: answeredAt + freshMs,
+    deleteAt: answeredAt + freshMs + staleIfErrorMs,
+  };
+}
+
+/**
+ * RFC 9111 §4.2, and a guard against clocks that were set back: an entry from further in the future than
+ * its own lifetime cannot be judged, so it is stale. Terminal answers have no clock.
+ */
+export function freshnessOf(entry: Entry, now: number): Freshness {
+  if (now < entry.staleAt && now >= entry.storedAt - (entry.staleAt - entry.storedAt)) return 'fresh';
+  return now < entry.deleteAt ? 'stale' : 'dead';
+}
+
+/**
+ * Which of two entries of one id stays: a terminal answer is never replaced; else the later answer, except
+ * that a job which moves backwards while the held entry is fresh is a slow reader's old news (faults #81).
+ */
+export function supersedes(incoming: Entry, held: Entry): boolean {
+  if (held.lifetime === 'terminal') return false;
+  if (incoming.lifetime === 'terminal') return true;
+  if (incoming.storedAt < held.storedAt) return false;
+  return rank(incoming) >= rank(held) || freshnessOf(held, incoming.storedAt) !== 'fresh';
+}
+
+function rank({ answer }: Entry): number {
+  return answer.kind === 'job' ? rankOf(answer.status) : 0;
+}

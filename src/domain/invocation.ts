@@ -1,0 +1,97 @@
+/**
+ * The resource: an invocation's id, and what a job's body says of itself.
+ * Pure. Models strictly what decides (id, status) and nothing else: the published schema cannot be
+ * satisfied by every real job.
+ */
+import * as z from 'zod';
+
+/** A UUID in the 8-4-4-4-12 form, lower case: the key of everything we keep. */
+export type InvocationId = string & { readonly __brand: 'InvocationId' };
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/** Any case, any version or variant; anything else, an encoded character included, is `undefined`. */
+export function parseInvocationId(segment: string): InvocationId | undefined {
+  return segment.length === 36 && UUID.test(segment) ? (segment.toLowerCase() as InvocationId) : undefined;
+}
+
+/** Chroma's five states, and `unrecognised` for whatever it may add. */
+export type JobStatus = 'pending' | 'processing' | 'complete' | 'failed' | 'cancelled' | 'unrecognised';
+
+/** A terminal job can never change again. */
+export function isTerminal(status: JobStatus): boolean {
+  return status === 'complete' || status === 'failed' || status === 'cancelled';
+}
+
+/** How far along its life a job is: a lower rank seen after a higher one is old news. */
+export function rankOf(status: JobStatus): number {
+  if (status === 'pending') return 1;
+  return isTerminal(status) ? 3 : 2;
+}
+
+/** What a grant may name a job by, besides its id. */
+export interface JobScope {
+  readonly sourceId?: string;
+  readonly databaseName?: string;
+  readonly collectionName?: string;
+}
+
+/** A job's JSON text as upstream sent it, and what we read of it. */
+export interface Job {
+  readonly body: string;
+  readonly status: JobStatus;
+  readonly scope: JobScope;
+}
+
+const present = z.custom<unknown>((value) => value !== undefined);
+const jobShape = z.object({
+  id: z.string(),
+  status: present,
+  created_at: present,
+  metadata: present,
+  source_id: z.string().optional().catch(undefined),
+});
+const metadataShape = z.object({
+  database_name: z.string().optional().catch(undefined),
+  collection_name: z.string().optional().catch(undefined),
+});
+
+/** Why a body is not an answer about this invocation; `wrong_id` is cross-talk and worth an alarm. */
+export type JobFlaw = 'not_json' | 'wrong_shape' | 'wrong_id';
+
+/** Parses once to decide; the text itself is kept untouched for the caller. */
+export function parseJob(id: InvocationId, body: string): Job | JobFlaw {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return 'not_json';
+  }
+  const parsed = jobShape.safeParse(value);
+  if (!parsed.success) return 'wrong_shape';
+  const job = parsed.data;
+  if (job.id.toLowerCase() !== id) return 'wrong_id';
+  const metadata = metadataShape.safeParse(job.metadata).data ?? {};
+  return {
+    body,
+    status: parseStatus(job.status),
+    scope: {
+      sourceId: job.source_id,
+      databaseName: metadata.database_name,
+      collectionName: metadata.collection_name,
+    },
+  };
+}
+
+/** Rust's externally tagged enum: a bare string, or an object with one key whose value is an object. */
+function parseStatus(status: unknown): JobStatus {
+  if (status === 'pending' || status === 'processing' || status === 'cancelled') return status;
+  if (!isObject(status)) return 'unrecognised';
+  const [tag, ...others] = Object.keys(status);
+  if (others.length > 0 || (tag !== 'complete' && tag !== 'failed')) return 'unrecognised';
+  return isObject(status[tag]) ? tag : 'unrecognised';
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
