@@ -2,6 +2,7 @@
  * One stored answer and what time makes of it. Freshness is a value of the entry and the time, never a
  * timer's or a cache library's opinion. May not do I/O or read a clock.
  */
+import { createHash } from 'node:crypto';
 import type { Answer } from '../domain/answer.ts';
 import { rankOf } from '../domain/invocation.ts';
 import { classOf, type LifetimeClass, type Lifetimes } from '../domain/lifetime.ts';
@@ -10,6 +11,8 @@ import { classOf, type LifetimeClass, type Lifetimes } from '../domain/lifetime.
 export interface Entry {
   readonly answer: Answer;
   readonly lifetime: LifetimeClass;
+  /** Strong, from the body's bytes alone: the same on every runtime, tier and restart. Empty for a 404. */
+  readonly etag: string;
   /** When upstream gave this answer: the origin of `Age` and `Date`. */
   readonly storedAt: number;
   /** Fresh until then. */
@@ -26,10 +29,16 @@ export function createEntry(answer: Answer, answeredAt: number, lifetimes: Lifet
   return {
     answer,
     lifetime,
+    etag: answer.kind === 'job' ? etagOf(answer.body) : '',
     storedAt: answeredAt,
     staleAt: answeredAt + freshMs,
     deleteAt: answeredAt + freshMs + staleIfErrorMs,
   };
+}
+
+/** RFC 9110 §8.8.3; 132 bits of SHA-256 are far beyond an accidental match. */
+function etagOf(body: string): string {
+  return `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
 }
 
 /**

@@ -1,0 +1,62 @@
+/**
+ * The first tier: entries in this process, bounded by bytes. lru-cache bounds memory and nothing else;
+ * whether an entry is fresh is the entry's business. Synchronous, because the hit path is.
+ */
+import { LRUCache } from 'lru-cache';
+import type { InvocationId } from '../domain/invocation.ts';
+import { type Entry, supersedes } from './entry.ts';
+
+/** What an entry costs beside its body: key, objects, strings, the cache's own slots. */
+const OVERHEAD_BYTES = 512;
+/** A flood of unknown ids may fill this share of the bytes and can never push a job out. */
+const NEGATIVE_SHARE = 1 / 16;
+
+export interface Kept {
+  /** What the tier holds now: the given entry, or the one that it could not replace. */
+  readonly held: Entry;
+  /** False when the given entry was not kept (superseded, or larger than the tier). */
+  readonly stored: boolean;
+}
+
+export interface MemoryStore {
+  get(id: InvocationId): Entry | undefined;
+  put(id: InvocationId, entry: Entry): Kept;
+  /** Entries and accounted bytes of both segments. */
+  size(): { readonly entries: number; readonly bytes: number };
+}
+
+/** @param maxBytes bound on bodies and overhead together, at least 1 */
+export function createMemoryStore(maxBytes: number): MemoryStore {
+  const segment = (bytes: number) =>
+    new LRUCache<InvocationId, Entry>({ maxSize: Math.max(1, Math.floor(bytes)), sizeCalculation: bytesOf });
+  const negatives = segment(maxBytes * NEGATIVE_SHARE);
+  const jobs = segment(maxBytes * (1 - NEGATIVE_SHARE));
+
+  function get(id: InvocationId): Entry | undefined {
+    return jobs.get(id) ?? negatives.get(id);
+  }
+
+  return {
+    get,
+    put(id, entry) {
+      const held = get(id);
+      if (held !== undefined && held !== entry && !supersedes(entry, held)) return { held, stored: false };
+      const [own, other] = entry.lifetime === 'negative' ? [negatives, jobs] : [jobs, negatives];
+      other.delete(id);
+      own.set(id, entry);
+      return { held: entry, stored: own.has(id) };
+    },
+    size: () => ({
+      entries: jobs.size + negatives.size,
+      bytes: jobs.calculatedSize + negatives.calculatedSize,
+    }),
+  };
+}
+
+/** V8 keeps a string in one byte a character until one of them needs two. */
+function bytesOf({ answer }: Entry): number {
+  if (answer.kind === 'missing') return OVERHEAD_BYTES;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of Latin-1 is meant
+  const width = /[^\x00-\xff]/.test(answer.body) ? 2 : 1;
+  return OVERHEAD_BYTES + answer.body.length * width;
+}

@@ -1,0 +1,92 @@
+/**
+ * THE STORY. A lookup is answered from a fresh entry in memory, without a single `await`; else one load
+ * for everybody who waits: the store, then the source; what came is kept before anyone is answered; and
+ * when the source fails, what is known and may still be shown is shown, honestly labelled.
+ * May not log, and knows neither HTTP nor who the source is.
+ */
+import type { CacheOutcome, InvocationSource } from '../domain/answer.ts';
+import type { InvocationId } from '../domain/invocation.ts';
+import type { Lifetimes } from '../domain/lifetime.ts';
+import type { Coalesce } from './coalesce.ts';
+import { createEntry, type Entry, freshnessOf } from './entry.ts';
+import type { MemoryStore } from './memory-store.ts';
+import type { Store } from './store.ts';
+
+/** One caller's answer, and how it came. */
+export interface Lookup {
+  readonly entry: Entry;
+  readonly cache: CacheOutcome;
+  /** An expired entry was there when upstream was asked. */
+  readonly revalidated: boolean;
+  /** The answer was kept, here or where it came from. */
+  readonly stored: boolean;
+  /** Time spent on the source, ms; 0 for a hit. */
+  readonly upstreamMs: number;
+}
+
+export interface ReadThroughOptions {
+  readonly memory: MemoryStore;
+  readonly store?: Store | undefined;
+  readonly source: InvocationSource;
+  readonly coalesce: Coalesce<Lookup>;
+  readonly lifetimes: Lifetimes;
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
+export interface ReadThrough {
+  /** A fresh entry in memory is answered at once, anything else later; rejects with a `GatewayError`. */
+  lookup(id: InvocationId): Lookup | Promise<Lookup>;
+}
+
+export function createReadThrough(options: ReadThroughOptions): ReadThrough {
+  const { memory, store, source, coalesce, lifetimes, now } = options;
+
+  function lookup(id: InvocationId): Lookup | Promise<Lookup> {
+    const entry = memory.get(id);
+    if (entry !== undefined && freshnessOf(entry, now()) === 'fresh') return found(entry, 'hit');
+    const { outcome, joined } = coalesce.load(id, () => load(id));
+    return joined ? outcome.then(asCollapsed) : outcome;
+  }
+
+  async function load(id: InvocationId): Promise<Lookup> {
+    const expired = memory.get(id);
+    const kept = store && (await store.get(id));
+    if (kept && freshnessOf(kept, now()) === 'fresh') return found(memory.put(id, kept).held, 'hit');
+
+    const askedAt = now();
+    try {
+      const sourced = await source.ask(id);
+      const { held, stored } = memory.put(id, createEntry(sourced.answer, sourced.answeredAt, lifetimes));
+      store?.put(id, held);
+      return {
+        entry: held,
+        cache: sourced.cache,
+        revalidated: sourced.revalidated || expired !== undefined || kept !== undefined,
+        stored: stored || sourced.stored,
+        upstreamMs: now() - askedAt,
+      };
+    } catch (failure) {
+      const known = servable(memory.get(id)) ?? servable(kept);
+      if (known === undefined) throw failure;
+      // A terminal answer that another load brought meanwhile is simply the answer.
+      const cache = freshnessOf(known, now()) === 'fresh' ? 'hit' : 'stale';
+      return { ...found(known, cache), upstreamMs: now() - askedAt };
+    }
+  }
+
+  /** RFC 5861 §4: what may be shown while upstream fails. */
+  function servable(entry: Entry | undefined): Entry | undefined {
+    return entry !== undefined && freshnessOf(entry, now()) !== 'dead' ? entry : undefined;
+  }
+
+  return { lookup };
+}
+
+function found(entry: Entry, cache: CacheOutcome): Lookup {
+  return { entry, cache, revalidated: false, stored: false, upstreamMs: 0 };
+}
+
+function asCollapsed(lookup: Lookup): Lookup {
+  return lookup.cache === 'miss' ? { ...lookup, cache: 'collapsed' } : lookup;
+}

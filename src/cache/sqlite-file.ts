@@ -1,0 +1,87 @@
+/**
+ * The file under the SQLite tier: opening it, naming what is wrong with it, moving a broken one aside.
+ * Knows no entries and no threads.
+ */
+import { renameSync, statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { FORMAT_VERSION } from './stored-value.ts';
+
+/** Another format version is another table: rows of it are not seen, and not harmed. */
+export const TABLE = `answer_v${FORMAT_VERSION}`;
+
+/** What can be the matter with the file, in fixed words. */
+export type SqliteTrouble =
+  | 'locked by another process'
+  | 'corrupt'
+  | 'disk full'
+  | 'read-only'
+  | 'input/output error'
+  | 'cannot be opened'
+  | 'failing';
+
+/** SQLite's primary result codes, https://sqlite.org/rescode.html. */
+const TROUBLES: Readonly<Record<number, SqliteTrouble>> = {
+  5: 'locked by another process',
+  6: 'locked by another process',
+  8: 'read-only',
+  10: 'input/output error',
+  11: 'corrupt',
+  13: 'disk full',
+  14: 'cannot be opened',
+  26: 'corrupt',
+};
+
+export function troubleOf(thrown: unknown): SqliteTrouble {
+  const code = (thrown as { errcode?: unknown } | undefined)?.errcode;
+  return (typeof code === 'number' ? TROUBLES[code & 0xff] : undefined) ?? 'failing';
+}
+
+/**
+ * For the writing thread alone: it may wait for a lock and for the disk.
+ * @param busyMs how long one statement waits for another process's lock
+ */
+export function openForWriting(path: string, busyMs: number): DatabaseSync {
+  const database = new DatabaseSync(path, { timeout: busyMs });
+  try {
+    // WAL: readers never wait for the writer. NORMAL: a power cut may cost the last commits, a killed
+    // process none. The size limit gives the disk back after a burst.
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;
+      CREATE TABLE IF NOT EXISTS ${TABLE} (
+        partition TEXT NOT NULL, id TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (partition, id)
+      ) STRICT`);
+    return database;
+  } catch (failure) {
+    closeQuietly(database);
+    throw failure;
+  }
+}
+
+/** For the event loop: takes no lock that can wait, writes nothing, checkpoints nothing. */
+export function openForReading(path: string): DatabaseSync {
+  return new DatabaseSync(path, { readOnly: true, timeout: 0 });
+}
+
+export function closeQuietly(database: DatabaseSync | undefined): void {
+  try {
+    if (database?.isOpen) database.close();
+  } catch {
+    // A database that cannot even be closed is one that we are done with.
+  }
+}
+
+/** Which file stands at `path`: another process may have moved the one that we opened. */
+export function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}
+
+/**
+ * Moves a broken file to `PATH.corrupt-EPOCHMS`, its log and index with it, unless another process has
+ * already put a new one there. Connections to the old one may be open: SQLite sees that their file has
+ * moved and leaves the new one's log alone. Throws what the file system throws.
+ */
+export function moveAside(path: string, inode: number | undefined, now: number): void {
+  if (inode === undefined || inodeOf(path) !== inode) return;
+  for (const suffix of ['', '-wal', '-shm']) {
+    if (inodeOf(path + suffix) !== undefined) renameSync(path + suffix, `${path}.corrupt-${now}${suffix}`);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The thread that writes: all of the SQLite tier's waiting (locks, fsync, checkpoints) happens here and
+ * never on the event loop. Does what it is told, one order at a time, and answers each; decides nothing
+ * about time: its owner says when to try again.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import {
+  closeQuietly,
+  inodeOf,
+  moveAside,
+  openForWriting,
+  type SqliteTrouble,
+  TABLE,
+  troubleOf,
+} from './sqlite-file.ts';
+
+export interface WriterOptions {
+  readonly path: string;
+  /** The partition's name, as `partitionName` gives it. */
+  readonly partition: string;
+  readonly busyMs: number;
+}
+
+export interface WriteOrder {
+  readonly order: 'write';
+  readonly puts: readonly (readonly [id: string, text: string])[];
+  /** Rows whose bytes did not add up: deleted only while they still hold these very bytes. */
+  readonly drops: readonly (readonly [id: string, bytes: Uint8Array])[];
+  /** The generation of the file that a reader found corrupt, if it did. */
+  readonly corrupt?: number | undefined;
+}
+
+export type WriterOrder = WriteOrder | { readonly order: 'close' };
+
+export interface WriterReply {
+  /** Counts how often the file was opened; 0 while it is not open. A reader of another one must reopen. */
+  readonly generation: number;
+  /** Why nothing was written; without it, all of the order is committed. */
+  readonly trouble?: SqliteTrouble;
+  /** A corrupt file was moved aside on the way. */
+  readonly rebuilt: boolean;
+}
+
+const { path, partition, busyMs } = workerData as WriterOptions;
+const port = parentPort!;
+let database: DatabaseSync | undefined;
+let inode: number | undefined;
+let generation = 0;
+
+port.on('message', (order: WriterOrder) => {
+  if (order.order === 'close') {
+    closeQuietly(database);
+    port.close();
+    return;
+  }
+  port.postMessage(write(order));
+});
+
+function write(order: WriteOrder): WriterReply {
+  let rebuilt = false;
+  try {
+    if (database !== undefined && order.corrupt === generation) rebuilt = rebuild();
+    try {
+      commit(order);
+    } catch (failure) {
+      if (troubleOf(failure) !== 'corrupt') throw failure;
+      rebuilt = rebuild();
+      commit(order);
+    }
+    return { generation, rebuilt };
+  } catch (failure) {
+    const trouble = troubleOf(failure);
+    // Another process's lock passes by itself; after anything else only a new connection can be trusted.
+    if (trouble !== 'locked by another process') {
+      closeQuietly(database);
+      database = undefined;
+    }
+    return { generation: database === undefined ? 0 : generation, trouble, rebuilt };
+  }
+}
+
+function commit({ puts, drops }: WriteOrder): void {
+  const open = opened();
+  if (puts.length + drops.length === 0) return;
+  open.exec('BEGIN IMMEDIATE');
+  try {
+    const drop = open.prepare(`DELETE FROM ${TABLE} WHERE partition = ? AND id = ? AND value = ?`);
+    for (const [id, bytes] of drops) drop.run(partition, id, bytes);
+    // Only terminal answers come here, so "never replace a row" is the whole of the compare-and-set.
+    const put = open.prepare(`INSERT INTO ${TABLE} VALUES (?, ?, ?) ON CONFLICT DO NOTHING`);
+    for (const [id, text] of puts) put.run(partition, id, Buffer.from(text));
+    open.exec('COMMIT');
+  } catch (failure) {
+    if (open.isTransaction) open.exec('ROLLBACK');
+    throw failure;
+  }
+}
+
+function opened(): DatabaseSync {
+  if (database === undefined) {
+    inode = inodeOf(path);
+    database = openForWriting(path, busyMs);
+    inode = inodeOf(path);
+    generation += 1;
+  }
+  return database;
+}
+
+function rebuild(): true {
+  moveAside(path, inode, Date.now());
+  closeQuietly(database);
+  database = undefined;
+  return true;
+}

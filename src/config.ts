@@ -1,0 +1,247 @@
+/**
+ * The environment, read once: variables in, one typed value out, or one report that names every bad
+ * variable and prints no value. The same for Node's environment and a Worker's bindings.
+ */
+import { hkdfSync } from 'node:crypto';
+import { DEFAULT_AUDIENCE, parseGrantSecrets } from './domain/grant.ts';
+import type { LifetimeOptions } from './domain/lifetime.ts';
+import { createEnvironment, LOOPBACK } from './environment.ts';
+import { LOG_LEVELS, type LogLevel } from './http/log.ts';
+
+export type Runtime = 'node' | 'workers';
+
+export type AuthConfig =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'grant';
+      /** HS256 keys, the signing one first; or an identity provider's key set. */
+      readonly keys: { readonly secrets: readonly string[] } | { readonly jwksUrl: string };
+      readonly audience: string;
+      readonly issuer: string | undefined;
+    };
+
+export type StoreConfig =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'redis'; readonly url: string };
+
+/** Contract §3. Durations in ms, sizes in bytes. */
+export interface Config {
+  readonly token: string;
+  readonly upstream: {
+    readonly origin: string;
+    /** Origin and path prefix, without a trailing slash. */
+    readonly baseUrl: string;
+    readonly timeoutMs: number;
+    readonly maxConcurrency: number;
+  };
+  readonly host: string;
+  readonly port: number;
+  readonly lifetimes: LifetimeOptions;
+  readonly cacheMaxBytes: number;
+  readonly store: StoreConfig;
+  readonly partition: string;
+  readonly auth: AuthConfig;
+  readonly corsOrigins: readonly string[];
+  readonly logLevel: LogLevel;
+  readonly shutdownDelayMs: number;
+  /** Everything that must never show in a log line. */
+  readonly secrets: readonly string[];
+}
+
+/** Every bad variable with what is wrong with it; never a value. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`bad environment:\n${problems.map((problem) => `  ${problem}\n`).join('')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+const NAMES = [
+  'CHROMA_API_KEY',
+  'CHROMA_API_KEY_FILE',
+  'UPSTREAM_URL',
+  'UPSTREAM_TIMEOUT_MS',
+  'UPSTREAM_MAX_CONCURRENCY',
+  'HOST',
+  'PORT',
+  'CACHE_IN_FLIGHT_TTL_MS',
+  'CACHE_NOT_FOUND_TTL_MS',
+  'CACHE_STALE_IF_ERROR_MS',
+  'CACHE_MAX_BYTES',
+  'CACHE_STORE_URL',
+  'CACHE_PARTITION',
+  'AUTH',
+  'GRANT_SECRET',
+  'GRANT_JWKS_URL',
+  'GRANT_ISSUER',
+  'GRANT_AUDIENCE',
+  'CORS_ORIGINS',
+  'LOG_LEVEL',
+  'SHUTDOWN_DELAY_MS',
+] as const;
+/** setTimeout's own bound: about 24 days. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/**
+ * @param env variables by name; on Workers also bindings of other types, which are not ours to judge
+ * @param readFile for `CHROMA_API_KEY_FILE`; throws when there is no such file
+ * @throws ConfigError
+ */
+export function parseConfig(
+  env: Readonly<Record<string, unknown>>,
+  runtime: Runtime,
+  readFile?: (path: string) => string,
+): Config {
+  const { text, whole, url, bad, problems } = createEnvironment(env, NAMES);
+
+  function parseToken(): string {
+    const file = text('CHROMA_API_KEY_FILE');
+    let name: (typeof NAMES)[number] = 'CHROMA_API_KEY';
+    let value = text(name);
+    if (file !== undefined) {
+      if (value !== undefined) bad('CHROMA_API_KEY_FILE', 'must not be set together with CHROMA_API_KEY');
+      name = 'CHROMA_API_KEY_FILE';
+      try {
+        value = readFile?.(file).trim();
+      } catch {
+        value = undefined;
+      }
+      if (value === undefined)
+        bad(name, readFile ? 'names a file that cannot be read' : 'works on Node only');
+      else if (value === '') bad(name, 'names an empty file');
+    } else if (value === undefined) {
+      bad(name, "is required: Chroma's API key");
+    }
+    if (value !== undefined && !/^[\x20-\x7e]*$/.test(value)) {
+      bad(name, 'must be printable ASCII without control characters or line breaks inside');
+    }
+    return value ?? '';
+  }
+
+  function parseUpstream(): Config['upstream'] {
+    const parsed = url('UPSTREAM_URL', 'https://sync.trychroma.com');
+    if (parsed && (parsed.search !== '' || parsed.hash !== '')) {
+      bad('UPSTREAM_URL', 'must not hold a query or a fragment');
+    }
+    return {
+      origin: parsed?.origin ?? '',
+      baseUrl: parsed === undefined ? '' : parsed.origin + parsed.pathname.replace(/\/+$/, ''),
+      timeoutMs: whole('UPSTREAM_TIMEOUT_MS', 8_000, 1, MAX_TIMER_MS),
+      maxConcurrency: whole('UPSTREAM_MAX_CONCURRENCY', 64, 1, 10_000),
+    };
+  }
+
+  function parseStore(): StoreConfig {
+    const value = text('CACHE_STORE_URL') ?? 'memory:';
+    const scheme = /^[a-z]+:/i.exec(value)?.[0].toLowerCase();
+    if (scheme === 'memory:' && value.length === scheme.length) return { kind: 'memory' };
+    if (runtime === 'workers') {
+      bad('CACHE_STORE_URL', 'must be memory: on Workers, where the Durable Object keeps terminal answers');
+    } else if (scheme === 'sqlite:' && value.length > scheme.length) {
+      return { kind: 'sqlite', path: value.slice(scheme.length) };
+    } else if ((scheme === 'redis:' || scheme === 'rediss:') && URL.canParse(value)) {
+      if (URL.parse(value)?.hostname) return { kind: 'redis', url: value };
+      bad('CACHE_STORE_URL', 'names no Redis host');
+    } else {
+      bad('CACHE_STORE_URL', 'must be memory:, sqlite:PATH, redis://… or rediss://…');
+    }
+    return { kind: 'memory' };
+  }
+
+  function parseAuth(host: string): AuthConfig {
+    const value = text('AUTH');
+    if (value === 'none') return { kind: 'none' };
+    if (value === undefined) {
+      if (runtime === 'node' && LOOPBACK.test(host)) return { kind: 'none' };
+      const where = runtime === 'node' ? 'on a HOST that others can reach' : 'on Workers';
+      bad('AUTH', `must be chosen ${where}: grant, or none to let everybody read everything`);
+      return { kind: 'none' };
+    }
+    if (value !== 'grant') {
+      bad('AUTH', 'must be grant or none');
+      return { kind: 'none' };
+    }
+    const audience = text('GRANT_AUDIENCE') ?? DEFAULT_AUDIENCE;
+    const issuer = text('GRANT_ISSUER');
+    const jwksUrl = url('GRANT_JWKS_URL');
+    const secret = text('GRANT_SECRET');
+    const secrets = secret === undefined ? undefined : parseGrantSecrets(secret);
+    if (secret !== undefined && secrets === undefined) {
+      bad('GRANT_SECRET', 'must be one or more secrets of at least 32 bytes each, separated by commas');
+    }
+    if (secret !== undefined && text('GRANT_JWKS_URL') !== undefined) {
+      bad('GRANT_JWKS_URL', 'must not be set together with GRANT_SECRET: keys are of one kind');
+    } else if (secret === undefined && text('GRANT_JWKS_URL') === undefined) {
+      bad('GRANT_SECRET', 'is required with AUTH=grant (or GRANT_JWKS_URL)');
+    }
+    const keys = secrets !== undefined ? { secrets } : { jwksUrl: jwksUrl?.href ?? '' };
+    return { kind: 'grant', keys, audience, issuer };
+  }
+
+  function parseOrigins(): string[] {
+    const origins = (text('CORS_ORIGINS') ?? '')
+      .split(',')
+      .map((origin) => origin.trim())
+      .filter((origin) => origin !== '');
+    if (!origins.every(isOrigin)) {
+      bad('CORS_ORIGINS', 'must be exact origins like https://app.example, separated by commas, or *');
+    }
+    return origins;
+  }
+
+  function parseLevel(): LogLevel {
+    const level = text('LOG_LEVEL') ?? 'info';
+    if (Object.hasOwn(LOG_LEVELS, level)) return level as LogLevel;
+    bad('LOG_LEVEL', `must be one of ${Object.keys(LOG_LEVELS).join(', ')}`);
+    return 'info';
+  }
+
+  const host = text('HOST') ?? '127.0.0.1';
+  const token = parseToken();
+  const upstream = parseUpstream();
+  const store = parseStore();
+  const auth = parseAuth(host);
+  const config: Config = {
+    token,
+    upstream,
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: whole('PORT', 8787, 0, 65_535),
+    lifetimes: {
+      inFlightTtlMs: whole('CACHE_IN_FLIGHT_TTL_MS', 2_000, 0, MAX_TIMER_MS),
+      notFoundTtlMs: whole('CACHE_NOT_FOUND_TTL_MS', 1_000, 0, MAX_TIMER_MS),
+      staleIfErrorMs: whole('CACHE_STALE_IF_ERROR_MS', 300_000, 0, Number.MAX_SAFE_INTEGER / 2),
+    },
+    cacheMaxBytes: whole('CACHE_MAX_BYTES', 67_108_864, 1, Number.MAX_SAFE_INTEGER / 2),
+    store,
+    partition: text('CACHE_PARTITION') ?? partitionOf(upstream.origin, token),
+    auth,
+    corsOrigins: parseOrigins(),
+    logLevel: parseLevel(),
+    shutdownDelayMs: whole('SHUTDOWN_DELAY_MS', 0, 0, MAX_TIMER_MS),
+    secrets: [
+      token,
+      ...(auth.kind === 'grant' && 'secrets' in auth.keys ? auth.keys.secrets : []),
+      ...(store.kind === 'redis' ? [decodeURIComponent(URL.parse(store.url)?.password ?? '')] : []),
+    ],
+  };
+  if (problems().length > 0) throw new ConfigError(problems());
+  return config;
+}
+
+/** One-way (RFC 5869), bound to the host: two accounts on one store never meet, and no key tells a token. */
+function partitionOf(upstreamOrigin: string, token: string): string {
+  const key = hkdfSync('sha256', token, upstreamOrigin, 'chroma-sync-gateway cache partition', 16);
+  return Buffer.from(key).toString('hex');
+}
+
+/** Exactly what a browser would send: no path, no upper case, no default port; mobile schemes too. */
+function isOrigin(text: string): boolean {
+  if (text === '*') return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#\s@A-Z]+$/.test(text)) return false;
+  const parsed = URL.parse(text);
+  return parsed !== null && (!/^https?:$/.test(parsed.protocol) || parsed.origin === text);
+}

@@ -1,0 +1,43 @@
+/**
+ * Knows our secrets in every encoding they might come back in, to keep them out of answers and log lines.
+ * Pure. May never show one.
+ */
+
+/** Shorter secrets would be found in innocent text; nothing real is this short. */
+const MIN_LENGTH = 8;
+
+export interface SecretScan {
+  /** The text holds a secret: raw, base64 or base64url at any alignment, hex, or URL-encoded. */
+  isIn(text: string): boolean;
+  /** The same text with every such place replaced. */
+  scrub(text: string): string;
+}
+
+/** @param secrets ASCII; those under 8 characters are not looked for */
+export function createSecretScan(secrets: readonly string[]): SecretScan {
+  const needles = [...new Set(secrets.filter((secret) => secret.length >= MIN_LENGTH).flatMap(encodingsOf))];
+  return {
+    isIn: (text) => needles.some((needle) => text.includes(needle)),
+    scrub: (text) => needles.reduce((clean, needle) => clean.replaceAll(needle, '[redacted]'), text),
+  };
+}
+
+function encodingsOf(secret: string): string[] {
+  const base64 = [0, 1, 2].map((offset) => base64At(secret, offset));
+  const hex = Array.from(secret, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+  return [
+    secret,
+    ...base64,
+    ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
+    hex,
+    hex.toUpperCase(),
+    encodeURIComponent(secret),
+  ];
+}
+
+/** Base64 of a secret that stands `offset` bytes into its group of three, without the shared end characters. */
+function base64At(secret: string, offset: number): string {
+  const whole = btoa('\0'.repeat(offset) + secret).replaceAll('=', '');
+  const sharesItsEnd = (offset + secret.length) % 3 !== 0;
+  return whole.slice(offset === 0 ? 0 : offset + 1, sharesItsEnd ? -1 : undefined);
+}

@@ -1,0 +1,29 @@
+/** Which origins may read answers (Fetch standard §3.2). Fixed lists, nothing reflected, never credentials. */
+import type { ResponseHeaders } from './exchange.ts';
+
+export interface CorsPolicy {
+  /** Adds the headers that let this origin's scripts read the answer, if it may. */
+  allow(origin: string, headers: ResponseHeaders): void;
+}
+
+const EXPOSED = 'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status';
+
+/** Headers of a preflight's answer; the same for everybody, whatever was asked for. */
+export const PREFLIGHT_HEADERS: ResponseHeaders = {
+  'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, If-None-Match, X-Request-Id, x-chroma-token',
+  'Access-Control-Max-Age': '600',
+};
+
+/** @param origins exact serialized origins, or `*` for any */
+export function createCorsPolicy(origins: readonly string[]): CorsPolicy {
+  const any = origins.includes('*');
+  const allowed = new Set(origins);
+  return {
+    allow(origin, headers) {
+      if (!any && !allowed.has(origin)) return;
+      headers['Access-Control-Allow-Origin'] = any ? '*' : origin;
+      headers['Access-Control-Expose-Headers'] = EXPOSED;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+/** What an orchestrator and an operator at 3 a.m. want to know: is it alive, may it have traffic, what is sick. */
+import type { Reply, ResponseHeaders } from './exchange.ts';
+
+/** Rooms tell their own health as plain values; a sick upstream or store does not make us unready. */
+export interface Health {
+  readonly draining: boolean;
+  readonly upstream: unknown;
+  readonly stores: unknown;
+}
+
+/** 200 as long as the process turns; depends on nothing. */
+export function livenessReply(headers: ResponseHeaders): Reply {
+  return plainJson(200, { status: 'ok' }, headers);
+}
+
+/** 503 only while draining: a balancer must not take the last instance away because upstream is sick. */
+export function readinessReply(health: Health, headers: ResponseHeaders): Reply {
+  const { draining, ...rest } = health;
+  return plainJson(draining ? 503 : 200, { status: draining ? 'draining' : 'ready', ...rest }, headers);
+}
+
+function plainJson(status: number, value: object, headers: ResponseHeaders): Reply {
+  const body = JSON.stringify(value);
+  headers['Content-Type'] = 'application/json';
+  headers['Content-Length'] = String(new TextEncoder().encode(body).byteLength);
+  headers['Cache-Control'] = 'no-store';
+  return { status, headers, body };
+}

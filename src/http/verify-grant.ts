@@ -1,0 +1,112 @@
+/**
+ * From a token to a grant: RFC 7515 and 7519 by the rules of RFC 8725. The algorithm is ours to choose,
+ * never the token's: one kind of key, one list (V1). It remembers nothing.
+ */
+import { compactVerify, createLocalJWKSet, decodeProtectedHeader, errors } from 'jose';
+import * as z from 'zod';
+import { GatewayError } from '../domain/errors.ts';
+import { type ClaimsFlaw, type ExpectedClaims, type GrantTerm, parseClaims } from '../domain/grant.ts';
+import type { KeySet } from './key-set.ts';
+
+/** Why a token is refused: private, for the log; fixed words that hold nothing of the token. */
+export type TokenFlaw =
+  | ClaimsFlaw
+  | 'no_token'
+  | 'malformed'
+  | 'wrong_header'
+  | 'wrong_signature'
+  | 'no_such_key';
+
+/** Shared secrets or an identity provider, never both: an RSA public key must not pass for a secret. */
+export type GrantKeys =
+  | { readonly kind: 'secrets'; readonly secrets: readonly string[] }
+  | { readonly kind: 'key-set'; readonly keySet: KeySet };
+
+/** Resolves to a grant that is valid now; rejects with `unauthorized` or `auth_unavailable`. */
+export type VerifyGrant = (token: string) => Promise<GrantTerm>;
+
+const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+const SYMMETRIC = ['HS256'] as const;
+
+// RFC 7515 §4.1: a token may not bring its own key or say where to get one, nor extensions we must understand.
+const headerShape = z.object({
+  alg: z.enum([...ASYMMETRIC, ...SYMMETRIC]),
+  kid: z.string().min(1).max(256).optional(),
+  crit: z.undefined(),
+  jku: z.undefined(),
+  jwk: z.undefined(),
+  x5u: z.undefined(),
+  x5c: z.undefined(),
+});
+
+/** The one way to refuse a token: the flaw is the error's private reason. */
+export function unauthorized(flaw: TokenFlaw, cause?: unknown): GatewayError {
+  return new GatewayError('unauthorized', { reason: flaw, cause });
+}
+
+export interface VerifyOptions extends ExpectedClaims {
+  readonly keys: GrantKeys;
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
+/** Expects a token in compact form and of bounded size. */
+export function createVerifyGrant({ keys, now, ...expected }: VerifyOptions): VerifyGrant {
+  const verifySignature = keys.kind === 'secrets' ? withSecrets(keys.secrets) : withKeySet(keys.keySet);
+
+  return async (token) => {
+    const payload = await verifySignature(token, parseHeader(token));
+    const term = parseClaims(parseJson(payload), expected, now());
+    if (typeof term === 'string') throw unauthorized(term);
+    return term;
+  };
+}
+
+type Header = z.infer<typeof headerShape>;
+type VerifySignature = (token: string, header: Header) => Promise<Uint8Array>;
+
+function withSecrets(secrets: readonly string[]): VerifySignature {
+  const keys = secrets.map((secret) => new TextEncoder().encode(secret));
+  return async (token, { alg }) => {
+    if (alg !== 'HS256') throw unauthorized('wrong_header');
+    for (const key of keys) {
+      try {
+        return (await compactVerify(token, key, { algorithms: [...SYMMETRIC] })).payload;
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw unauthorized('malformed', error);
+      }
+    }
+    throw unauthorized('wrong_signature');
+  };
+}
+
+function withKeySet(keySet: KeySet): VerifySignature {
+  return async (token, { alg, kid }) => {
+    if (alg === 'HS256') throw unauthorized('wrong_header');
+    const keys = await keySet.keysOf(kid);
+    if (keys.length === 0) throw unauthorized('no_such_key');
+    try {
+      // A set of its own for each token: jose caches promises in it, which Workers' requests may not share.
+      return (await compactVerify(token, createLocalJWKSet({ keys }), { algorithms: [...ASYMMETRIC] }))
+        .payload;
+    } catch (error) {
+      throw unauthorized('wrong_signature', error);
+    }
+  };
+}
+
+function parseHeader(token: string): Header {
+  try {
+    return headerShape.parse(decodeProtectedHeader(token));
+  } catch {
+    throw unauthorized('wrong_header');
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw unauthorized('malformed');
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * The sidecar: environment, log to stdout, server, signals. The only file that ends the process.
+ */
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import pino from 'pino';
+import { type Config, ConfigError, parseConfig } from './config.ts';
+import { createSecretScan } from './domain/secret.ts';
+import { createLog, type Log } from './http/log.ts';
+import { closeServer } from './node-server.ts';
+import { createSidecar, type Sidecar } from './sidecar.ts';
+
+/** sysexits' EX_CONFIG. */
+const EXIT_CONFIG = 78;
+/** How long answers in flight have once the listener is closed (contract §3), ms. */
+const GRACE_MS = 10_000;
+
+const config = configOrExit();
+const stdout = pino.destination({ fd: 1, sync: false });
+stdout.on('error', () => {}); // a reader that went away must not end the gateway
+const log = createLog({
+  level: config.logLevel,
+  write: (line) => stdout.write(line),
+  secrets: createSecretScan(config.secrets),
+  now: Date.now,
+});
+const sidecar = openOrExit(config, log);
+const { server } = sidecar;
+
+server.on('error', (err) => {
+  log.event('fatal', 'cannot listen', { err });
+  exit(1);
+});
+server.listen(config.port, config.host, () => {
+  const { address, family, port } = server.address() as AddressInfo;
+  log.announce('listening', { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}` });
+});
+
+let stopping = false;
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    if (stopping) exit(1);
+    log.event('info', 'stopping', { signal });
+    void stop(config.shutdownDelayMs, 0);
+  });
+}
+process.on('uncaughtException', (err) => crash('uncaught exception', err));
+process.on('unhandledRejection', (err) => crash('unhandled rejection', err));
+
+/** A state we did not foresee: finish what is in flight, take nothing new, and let the supervisor restart. */
+function crash(msg: string, thrown: unknown): void {
+  log.event('fatal', msg, { err: thrown instanceof Error ? thrown : new Error(String(thrown)) });
+  if (!stopping) void stop(0, 1);
+}
+
+async function stop(delayMs: number, status: number): Promise<void> {
+  stopping = true;
+  sidecar.enter('draining');
+  await new Promise((resolve) => setTimeout(resolve, delayMs));
+  sidecar.enter('closing');
+  await closeServer(server, GRACE_MS);
+  await sidecar.close();
+  log.event('info', 'stopped');
+  exit(status);
+}
+
+function exit(status: number): never {
+  try {
+    stdout.flushSync();
+  } catch {
+    // Nobody reads any more.
+  }
+  process.exit(status);
+}
+
+function configOrExit(): Config {
+  try {
+    return parseConfig(process.env, 'node', (path) => readFileSync(path, 'utf8'));
+  } catch (error) {
+    return refuseToStart(error);
+  }
+}
+
+function openOrExit(ready: Config, readyLog: Log): Sidecar {
+  try {
+    return createSidecar(ready, readyLog);
+  } catch (error) {
+    return refuseToStart(error);
+  }
+}
+
+function refuseToStart(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(EXIT_CONFIG);
+}

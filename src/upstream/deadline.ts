@@ -1,0 +1,42 @@
+/** The one deadline over everything a lookup spends on upstream: queue, connect, headers, body, retry. */
+import { GatewayError } from '../domain/errors.ts';
+
+export interface Deadline {
+  /** Aborts when time is up. */
+  readonly signal: AbortSignal;
+  /** ms left, 0 when up. */
+  remainingMs(): number;
+  /** The work's outcome, or `upstream_timeout` when time is up first, however stuck the work is. */
+  race<T>(work: Promise<T>): Promise<T>;
+  /** Ends the timer; nothing aborts after it. */
+  clear(): void;
+}
+
+/** A timer later than this was held up by a blocked event loop, not by upstream (faults #113). */
+const STALL_MS = 100;
+
+export function startDeadline(deadlineMs: number): Deadline {
+  const controller = new AbortController();
+  const dueAt = performance.now() + deadlineMs;
+  const expire = () => controller.abort(new GatewayError('upstream_timeout', { reason: 'deadline' }));
+  let timer = setTimeout(() => {
+    // What arrived while the loop was blocked is still unread: give back the time that was lost, once.
+    const lateMs = performance.now() - dueAt;
+    if (lateMs < STALL_MS) expire();
+    else timer = setTimeout(expire, Math.min(lateMs, deadlineMs));
+  }, deadlineMs);
+
+  return {
+    signal: controller.signal,
+    remainingMs: () => Math.max(0, dueAt - performance.now()),
+    race: (work) =>
+      new Promise((resolve, reject) => {
+        const { signal } = controller;
+        const onAbort = () => reject(signal.reason);
+        if (signal.aborted) onAbort();
+        signal.addEventListener('abort', onAbort, { once: true });
+        work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+      }),
+    clear: () => clearTimeout(timer),
+  };
+}

@@ -1,0 +1,137 @@
+/**
+ * Stands around a source so that nobody makes a bad day worse: one deadline, a bulkhead, a breaker with one
+ * probe, a pause when upstream asks for one, and at most one retry within a budget (contract §6).
+ * Around Chroma on Node and in the Durable Object; around the object in an isolate, without the retry.
+ * May not cache or log.
+ */
+import { CircuitState, circuitBreaker, handleWhen } from 'cockatiel';
+import type { InvocationSource, Sourced } from '../domain/answer.ts';
+import { asGatewayError, type ErrorCode, GatewayError } from '../domain/errors.ts';
+import type { InvocationId } from '../domain/invocation.ts';
+import type { Bulkhead } from './bulkhead.ts';
+import { type ChromaSource, UpstreamFailure } from './chroma-source.ts';
+import { type Deadline, startDeadline } from './deadline.ts';
+import { createFailureRatio } from './failure-ratio.ts';
+import { createPause } from './pause.ts';
+import { createRetryBudget } from './retry-budget.ts';
+
+export interface GuardOptions {
+  readonly source: ChromaSource;
+  readonly bulkhead: Bulkhead;
+  /** `UPSTREAM_TIMEOUT_MS`: over everything one lookup spends here. */
+  readonly deadlineMs: number;
+  /** At most one retry a lookup; off around a source that retries by itself. */
+  readonly retries: boolean;
+  /** Epoch ms. */
+  readonly now: () => number;
+  /** 0 … 1, for jitter. */
+  readonly random: () => number;
+}
+
+/** What `/readyz` tells of upstream. */
+export interface GuardHealth {
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  /** The code that callers get until the pause ends, if there is one. */
+  readonly paused?: ErrorCode;
+  readonly active: number;
+  readonly waiting: number;
+}
+
+export interface Guard extends InvocationSource {
+  health(): GuardHealth;
+}
+
+/** From the last failure to the next probe: a dead upstream is asked 12 times a minute. */
+const PROBE_AFTER_MS = 5_000;
+/** Full jitter over this; short, because a reset of a reused socket is the usual cause. */
+const RETRY_WITHIN_MS = 100;
+
+/** Refused, reset, DNS, TLS, time-outs and 5xx; an unusable answer says nothing about being there. */
+const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'upstream_unavailable',
+  'upstream_tls',
+  'upstream_timeout',
+  'upstream_error',
+]);
+
+export function createGuard(options: GuardOptions): Guard {
+  const { source, bulkhead, deadlineMs, retries, now, random } = options;
+  const pause = createPause(now);
+  const budget = createRetryBudget();
+  const breaker = circuitBreaker(
+    handleWhen((error) => error instanceof GatewayError && COUNTED.has(error.code)),
+    { halfOpenAfter: PROBE_AFTER_MS, breaker: createFailureRatio(now) },
+  );
+  let probeAt = 0;
+  breaker.onBreak(() => {
+    probeAt = now() + PROBE_AFTER_MS;
+  });
+
+  /** Refuses at once what upstream should not be asked now; cockatiel would let callers wait for the probe. */
+  function admit(): void {
+    if (breaker.state === CircuitState.HalfOpen) throw broken(1);
+    if (breaker.state === CircuitState.Open && now() < probeAt) throw broken((probeAt - now()) / 1000);
+    pause.admit();
+  }
+
+  async function attempt(id: InvocationId, deadline: Deadline): Promise<Sourced> {
+    admit();
+    try {
+      const sourced = await breaker.execute(() => deadline.race(source.ask(id, deadline.signal)));
+      pause.end();
+      return sourced;
+    } catch (thrown) {
+      const error = asGatewayError(thrown);
+      pause.learn(error);
+      throw error;
+    }
+  }
+
+  async function attempts(id: InvocationId, deadline: Deadline): Promise<Sourced> {
+    budget.earn();
+    try {
+      return await attempt(id, deadline);
+    } catch (failure) {
+      if (!retries || !(failure instanceof UpstreamFailure && failure.mayRetry)) throw failure;
+      const delayMs = random() * RETRY_WITHIN_MS;
+      if (delayMs >= deadline.remainingMs() || !budget.spend()) throw failure;
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      if (breaker.state !== CircuitState.Closed) throw failure;
+      return await attempt(id, deadline);
+    }
+  }
+
+  async function ask(id: InvocationId): Promise<Sourced> {
+    admit();
+    const deadline = startDeadline(deadlineMs);
+    try {
+      return await deadline.race(bulkhead.run(() => attempts(id, deadline)));
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  return {
+    ask,
+    health: () => ({
+      breaker: BREAKER_WORDS[breaker.state],
+      ...pause.health(),
+      active: bulkhead.active(),
+      waiting: bulkhead.waiting(),
+    }),
+  };
+}
+
+const BREAKER_WORDS = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.Open]: 'open',
+  [CircuitState.HalfOpen]: 'half-open',
+  [CircuitState.Isolated]: 'open',
+} as const;
+
+function broken(seconds: number): GatewayError {
+  return new GatewayError('upstream_unavailable', {
+    retryAfter: Math.max(1, Math.ceil(seconds)),
+    reason: 'breaker_open',
+  });
+}

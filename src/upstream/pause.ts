@@ -1,0 +1,54 @@
+/**
+ * Upstream's own wish to be left alone: after a 429 until its `Retry-After`, after a 401 but for one probe in
+ * 30 s, since a dead key does not get better by asking.
+ */
+import { type ErrorCode, GatewayError, termsOf } from '../domain/errors.ts';
+
+export interface Pause {
+  /** Throws the pause's own error while it lasts. */
+  admit(): void;
+  /** Starts or prolongs a pause where the error asks for one. */
+  learn(error: GatewayError): void;
+  /** Upstream answered: whatever was wrong is over. */
+  end(): void;
+  health(): { readonly paused?: ErrorCode };
+}
+
+/** @param now epoch ms */
+export function createPause(now: () => number): Pause {
+  let code: ErrorCode | undefined;
+  let until = 0;
+
+  function admit(): void {
+    if (code === undefined) return;
+    const leftMs = until - now();
+    if (leftMs > 0) {
+      const retryAfter = code === 'upstream_auth' ? secondsOf(code) : Math.ceil(leftMs / 1000);
+      throw new GatewayError(code, { retryAfter, reason: 'paused' });
+    }
+    if (code === 'upstream_auth') {
+      until = now() + secondsOf(code) * 1000; // this caller is the probe; the others go on waiting
+    } else {
+      code = undefined;
+    }
+  }
+
+  return {
+    admit,
+    learn(error) {
+      if (error.code !== 'upstream_auth' && error.code !== 'upstream_rate_limited') return;
+      code = error.code;
+      until = Math.max(until, now() + (error.retryAfter ?? secondsOf(code)) * 1000);
+    },
+    end() {
+      // A call that began before the 429 and ends well after it does not lift the pause.
+      if (code === 'upstream_auth') code = undefined;
+    },
+    health: () => (code !== undefined && now() < until ? { paused: code } : {}),
+  };
+}
+
+function secondsOf(code: ErrorCode): number {
+  const { retryAfter } = termsOf(code);
+  return typeof retryAfter === 'number' ? retryAfter : 1;
+}
