@@ -3,8 +3,8 @@
  * border: format version, checksum and id are inside the value, and whatever does not add up is
  * `undefined`, never an exception and never an answer. May not do I/O.
  *
- * `1 RANK ANSWERED_AT CHECKSUM ID\nBODY`: a script in the store can compare two values by their first two
- * fields and needs no JSON.
+ * `1 RANK ANSWERED_AT CHECKSUM ID\nBODY`, where RANK is `rankOf` (3 is terminal) and ANSWERED_AT epoch ms:
+ * a script in the store can compare two values by these two and needs no JSON.
  */
 import { createHash } from 'node:crypto';
 import { type InvocationId, parseJob, rankOf } from '../domain/invocation.ts';
@@ -17,21 +17,12 @@ export const FORMAT_VERSION = 1;
 /** No value is longer, in bytes or characters: four times the largest body that upstream may send. */
 export const MAX_VALUE_BYTES = 1_048_576;
 
-/** What a compare-and-set needs to know of an entry, and the text to keep. */
-export interface StoredValue {
-  /** 1 to 3, see `rankOf`; 3 is terminal. */
-  readonly rank: number;
-  /** Epoch ms. */
-  readonly answeredAt: number;
-  readonly text: string;
-}
-
 const HEADER = /^1 ([1-3]) (\d{1,15}) ([A-Za-z0-9_-]{22}) ([0-9a-f-]{36})$/;
 /** `fatal`: a flipped bit must not pass as U+FFFD. `ignoreBOM` keeps what the checksum saw. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** `undefined` for what is never kept durably: a 404, or a body beyond the bound. */
-export function encode(id: InvocationId, entry: Entry): StoredValue | undefined {
+export function encodeEntry(id: InvocationId, entry: Entry): string | undefined {
   const { answer, storedAt } = entry;
   if (answer.kind !== 'job') return undefined;
   const rank = rankOf(answer.status);
@@ -39,14 +30,14 @@ export function encode(id: InvocationId, entry: Entry): StoredValue | undefined 
   const text = `${FORMAT_VERSION} ${rank} ${answeredAt} ${checksum(id, rank, answeredAt, answer.body)} ${id}\n${answer.body}`;
   // A UTF-16 unit takes at most three bytes; only near the bound is it worth counting.
   if (text.length * 3 > MAX_VALUE_BYTES && Buffer.byteLength(text) > MAX_VALUE_BYTES) return undefined;
-  return { rank, answeredAt, text };
+  return text;
 }
 
 /**
- * The entry that `encode` was given, with the windows of time that hold today.
+ * The entry that `encodeEntry` was given, with the windows of time that hold today.
  * @param stored what the store returned: text or its UTF-8 bytes; anything else is `undefined` too
  */
-export function decode(id: InvocationId, stored: unknown, lifetimes: Lifetimes): Entry | undefined {
+export function decodeEntry(id: InvocationId, stored: unknown, lifetimes: Lifetimes): Entry | undefined {
   const text = textOf(stored);
   const end = text?.indexOf('\n') ?? -1;
   if (text === undefined || end < 0) return undefined;

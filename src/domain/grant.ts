@@ -73,7 +73,7 @@ const readShape = z.union([
 // RFC 7519 §2 NumericDate: seconds, may have a fraction. zod's number is finite: JSON's 1e400 is not (V2, M22).
 const claimsShape = z.object({
   aud: z.union([z.string(), z.array(z.string())]).optional(),
-  iss: z.unknown(),
+  iss: z.unknown().optional(),
   exp: z.number().positive(),
   nbf: z.number().optional(),
   iat: z.number().optional(),

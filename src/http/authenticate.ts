@@ -42,8 +42,8 @@ export function createAuthenticator(options: VerifyOptions): Authenticate {
   const remembered = new LRUCache<string, Remembered>({
     max: MAX_REMEMBERED,
     maxSize: MAX_REMEMBERED_BYTES,
-    // The token, and its ids once more as set members with their overhead.
-    sizeCalculation: (_, token) => 512 + 4 * token.length,
+    // Short names are worst: eight characters of token for some seventy bytes of set and string.
+    sizeCalculation: (_, token) => 1_024 + 8 * token.length,
   });
 
   async function verifyAndRemember(token: string): Promise<Grant> {

@@ -43,9 +43,8 @@ export interface KeySetOptions {
   readonly sleep?: (ms: number) => Promise<unknown>;
 }
 
-const keySetShape = z.object({
-  keys: z.array(z.looseObject({ kid: z.string().optional(), kty: z.string() })),
-});
+const keySetShape = z.object({ keys: z.array(z.unknown()) });
+const keyShape = z.looseObject({ kid: z.string().optional(), kty: z.string() });
 
 /** Keys in memory, none at first; nothing is asked before the first token needs it. */
 export function createKeySet(options: KeySetOptions): KeySet {
@@ -61,10 +60,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   async function ask(): Promise<void> {
     askingSince = now();
     try {
-      held = {
-        keys: keySetShape.parse(JSON.parse(await fetchText(options.fetch, url))).keys,
-        fetchedAt: now(),
-      };
+      held = { keys: parseKeys(await fetchText(options.fetch, url)), fetchedAt: now() };
     } catch (error) {
       lastFailure = error;
     }
@@ -94,7 +90,10 @@ export function createKeySet(options: KeySetOptions): KeySet {
   };
 }
 
-/** Throws fixed words: a parser's own message would carry the provider's text into the log. */
+/**
+ * RFC 7517 §5: a key we cannot read spoils no other. Throws fixed words, because a parser's own message would
+ * carry the provider's text into the log.
+ */
 function parseKeys(text: string): JWK[] {
   let value: unknown;
   try {
@@ -104,7 +103,7 @@ function parseKeys(text: string): JWK[] {
   }
   const parsed = keySetShape.safeParse(value);
   if (!parsed.success) throw new Error('key set: wrong shape');
-  return parsed.data.keys;
+  return parsed.data.keys.flatMap((key) => keyShape.safeParse(key).data ?? []);
 }
 
 /** Rejects unless a 200 of at most 64 KiB of UTF-8 is complete within 5 s. A redirect is not a 200. */
@@ -118,7 +117,7 @@ async function fetchText(fetchKeys: typeof fetch, url: string): Promise<string> 
     await response.body?.cancel();
     throw new Error(`key set: status ${response.status}`);
   }
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
   let text = '';
   let bytes = 0;
   for await (const chunk of response.body) {

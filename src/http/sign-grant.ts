@@ -51,49 +51,54 @@ export interface SignGrantOptions {
 
 const uuid = z
   .string()
-  .transform((text) => parseInvocationId(text))
-  .pipe(z.string('not a UUID in the 8-4-4-4-12 form'));
-const name = z.string().min(1, 'empty');
+  .refine((text) => parseInvocationId(text) !== undefined, 'is not a UUID in the 8-4-4-4-12 form');
+const name = z.string().min(1, 'is empty');
 
 // Strict where the gateway is lenient: a misspelt list would silently grant nothing.
 const listsShape = z
-  .strictObject({
-    invocations: z.array(uuid).optional(),
-    sources: z.array(uuid).optional(),
-    databases: z.array(name).optional(),
-    collections: z.array(name).optional(),
-  })
+  .strictObject(
+    {
+      invocations: z.array(uuid).optional(),
+      sources: z.array(uuid).optional(),
+      databases: z.array(name).optional(),
+      collections: z.array(name).optional(),
+    },
+    {
+      error: (issue) =>
+        issue.code === 'unrecognized_keys'
+          ? `knows no ${issue.keys.join(', ')}`
+          : "must be '*' or an object of lists",
+    },
+  )
   .refine((lists) => sizeOf(lists) > 0, 'names nothing, so it would grant nothing')
   .refine((lists) => sizeOf(lists) <= MAX_GRANT_ENTRIES, `names more than ${MAX_GRANT_ENTRIES} entries`);
 
 const optionsShape = z.object({
   secret: z
-    .string('missing')
+    .string('is missing')
     .transform((text) => parseGrantSecrets(text)?.[0])
-    .pipe(z.string(`every secret in it must be at least ${MIN_SECRET_BYTES} bytes`)),
-  read: z
-    .union([z.literal('*'), z.unknown()])
-    .transform((read) => (read === '*' ? null : read))
-    .pipe(z.nullable(listsShape)),
+    .pipe(z.string(`needs at least ${MIN_SECRET_BYTES} bytes, each one of a list`)),
   expiresIn: z
-    .string('missing')
+    .string('is missing')
     .transform(parseSeconds)
     .pipe(z.number(`must be a whole number and a unit, like 15m (s, m, h or d), from 1s to ${MAX_DAYS}d`)),
-  subject: z.string().min(1).optional(),
-  audience: z.string().min(1).default(DEFAULT_AUDIENCE),
-  issuer: z.string().min(1).optional(),
+  subject: name.optional(),
+  audience: name.default(DEFAULT_AUDIENCE),
+  issuer: name.optional(),
   now: z.custom<() => number>((now) => typeof now === 'function').default(() => Date.now),
 });
+const everythingShape = optionsShape.extend({ read: z.literal('*') });
+const selectionShape = optionsShape.extend({ read: listsShape });
 
 /**
  * Resolves to a signed grant (a JWT, HS256) that the gateway will take: at most 8 KiB.
  * Rejects with a `TypeError` that says what to change; no message holds the secret.
  */
 export async function signGrant(options: SignGrantOptions): Promise<string> {
-  const parsed = optionsShape.safeParse(options);
+  const parsed = (options.read === '*' ? everythingShape : selectionShape).safeParse(options);
   if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-    throw new TypeError(`no grant: ${faults.join('; ')}`);
+    const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
+    throw new TypeError(faults.join('; '));
   }
   const { secret, read, expiresIn, subject, audience, issuer, now } = parsed.data;
   const issuedAt = Math.floor(now() / 1_000);
@@ -103,13 +108,13 @@ export async function signGrant(options: SignGrantOptions): Promise<string> {
     aud: audience,
     iat: issuedAt,
     exp: issuedAt + expiresIn,
-    read: read ?? '*',
+    read,
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .sign(new TextEncoder().encode(secret));
   if (token.length > MAX_TOKEN_BYTES) {
     throw new TypeError(
-      `no grant: read: the token has ${token.length} bytes, over ${MAX_TOKEN_BYTES}; ` +
+      `the token has ${token.length} bytes, over ${MAX_TOKEN_BYTES}; ` +
         'name a source, a database or a collection instead of single invocations',
     );
   }
@@ -119,10 +124,8 @@ export async function signGrant(options: SignGrantOptions): Promise<string> {
 /** Contract §7 gives the function the command's name. */
 export { signGrant as grant };
 
-function sizeOf(lists: ReadLists): number {
-  return [lists.invocations, lists.sources, lists.databases, lists.collections]
-    .flat()
-    .filter((entry) => entry !== undefined).length;
+function sizeOf({ invocations = [], sources = [], databases = [], collections = [] }: ReadLists): number {
+  return invocations.length + sources.length + databases.length + collections.length;
 }
 
 function parseSeconds(text: string): number | undefined {

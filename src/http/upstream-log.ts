@@ -7,7 +7,7 @@ export interface UpstreamLog {
   counts(): { readonly calls: number; readonly failures: number; readonly contractDrift: number };
 }
 
-export function logUpstreamCall(log: Log): UpstreamLog {
+export function createUpstreamLog(log: Log): UpstreamLog {
   let calls = 0;
   let failures = 0;
   let contractDrift = 0;

@@ -32,11 +32,11 @@ const SYMMETRIC = ['HS256'] as const;
 const headerShape = z.object({
   alg: z.enum([...ASYMMETRIC, ...SYMMETRIC]),
   kid: z.string().min(1).max(256).optional(),
-  crit: z.undefined(),
-  jku: z.undefined(),
-  jwk: z.undefined(),
-  x5u: z.undefined(),
-  x5c: z.undefined(),
+  crit: z.undefined().optional(),
+  jku: z.undefined().optional(),
+  jwk: z.undefined().optional(),
+  x5u: z.undefined().optional(),
+  x5c: z.undefined().optional(),
 });
 
 /** The one way to refuse a token: the flaw is the error's private reason. */
@@ -105,7 +105,7 @@ function parseHeader(token: string): Header {
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch {
     throw unauthorized('malformed');
   }

@@ -17,7 +17,8 @@ import { createRetryBudget } from './retry-budget.ts';
 
 export interface GuardOptions {
   readonly source: ChromaSource;
-  readonly bulkhead: Bulkhead;
+  /** Without it nobody waits for a place: an isolate's requests cannot wake each other. */
+  readonly bulkhead?: Bulkhead | undefined;
   /** `UPSTREAM_TIMEOUT_MS`: over everything one lookup spends here. */
   readonly deadlineMs: number;
   /** At most one retry a lookup; off around a source that retries by itself. */
@@ -33,8 +34,8 @@ export interface GuardHealth {
   readonly breaker: 'closed' | 'open' | 'half-open';
   /** The code that callers get until the pause ends, if there is one. */
   readonly paused?: ErrorCode;
-  readonly active: number;
-  readonly waiting: number;
+  readonly active?: number;
+  readonly waiting?: number;
 }
 
 export interface Guard extends InvocationSource {
@@ -105,7 +106,8 @@ export function createGuard(options: GuardOptions): Guard {
     admit();
     const deadline = startDeadline(deadlineMs);
     try {
-      return await deadline.race(bulkhead.run(() => attempts(id, deadline)));
+      const work = () => attempts(id, deadline);
+      return await deadline.race(bulkhead === undefined ? work() : bulkhead.run(work));
     } finally {
       deadline.clear();
     }
@@ -116,8 +118,7 @@ export function createGuard(options: GuardOptions): Guard {
     health: () => ({
       breaker: BREAKER_WORDS[breaker.state],
       ...pause.health(),
-      active: bulkhead.active(),
-      waiting: bulkhead.waiting(),
+      ...(bulkhead && { active: bulkhead.active(), waiting: bulkhead.waiting() }),
     }),
   };
 }

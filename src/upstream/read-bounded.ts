@@ -11,7 +11,7 @@ export async function readBounded(
   maxBytes: number,
   seen: (bytes: number) => void,
 ): Promise<{ readonly text: string } | BodyFlaw> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
   let text = '';
   let bytes = 0;
   try {

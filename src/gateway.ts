@@ -1,0 +1,72 @@
+/** What both entries put together the same way: from a configuration and a transport to the app's parts. */
+import { createMemoryStore } from './cache/memory-store.ts';
+import type { AuthConfig, Config } from './config.ts';
+import type { InvocationSource } from './domain/answer.ts';
+import { createLifetimes } from './domain/lifetime.ts';
+import { createSecretScan } from './domain/secret.ts';
+import { VERSION } from './domain/version.ts';
+import { type Authenticate, createAuthenticator } from './http/authenticate.ts';
+import { createKeySet } from './http/key-set.ts';
+import type { Log } from './http/log.ts';
+import { createUpstreamLog, type UpstreamLog } from './http/upstream-log.ts';
+import { createBulkhead } from './upstream/bulkhead.ts';
+import { type ChromaSource, createChromaSource } from './upstream/chroma-source.ts';
+import { createGuard, type Guard } from './upstream/guard.ts';
+import type { Transport } from './upstream/transport.ts';
+
+/** Contract §3: how many may wait for an upstream call, and how long, ms. */
+const QUEUE = 1_000;
+const PATIENCE_MS = 1_000;
+
+export interface Upstream {
+  /** One call, unguarded. */
+  readonly chroma: ChromaSource;
+  readonly calls: UpstreamLog;
+}
+
+export function createUpstream(config: Config, transport: Transport, log: Log): Upstream {
+  const calls = createUpstreamLog(log);
+  const chroma = createChromaSource({
+    baseUrl: config.upstream.baseUrl,
+    token: config.token,
+    userAgent: `chroma-sync-gateway/${VERSION}`,
+    transport,
+    secrets: createSecretScan([config.token]),
+    now: Date.now,
+    report: calls.report,
+  });
+  return { chroma, calls };
+}
+
+/** Chroma behind everything that contract §6 promises. */
+export function guardChroma({ upstream }: Config, chroma: ChromaSource): Guard {
+  return createGuard({
+    source: chroma,
+    bulkhead: createBulkhead({ concurrency: upstream.maxConcurrency, queue: QUEUE, patienceMs: PATIENCE_MS }),
+    deadlineMs: upstream.timeoutMs,
+    retries: true,
+    now: Date.now,
+    random: Math.random,
+  });
+}
+
+/** `undefined` with `AUTH=none`. */
+export function createAuthenticateFor(auth: AuthConfig): Authenticate | undefined {
+  if (auth.kind === 'none') return undefined;
+  const { keys, audience, issuer } = auth;
+  const grantKeys =
+    'secrets' in keys
+      ? ({ kind: 'secrets', secrets: keys.secrets } as const)
+      : ({ kind: 'key-set', keySet: createKeySet({ url: keys.jwksUrl, fetch, now: Date.now }) } as const);
+  return createAuthenticator({ keys: grantKeys, audience, issuer, now: Date.now });
+}
+
+/** The parts of a read-through that follow from the configuration alone. */
+export function readThroughParts(config: Config, source: InvocationSource) {
+  return {
+    memory: createMemoryStore(config.cacheMaxBytes),
+    lifetimes: createLifetimes(config.lifetimes),
+    source,
+    now: Date.now,
+  };
+}

@@ -1,0 +1,91 @@
+/**
+ * The Durable Object of an invocation as one more source: one object an id asks for everybody. Outcomes
+ * cross its border as plain values, never as exceptions (facts M21), and are a trust border on arrival.
+ */
+import type { Answer, CacheOutcome, Sourced } from '../domain/answer.ts';
+import { asGatewayError, type ErrorCode, GatewayError } from '../domain/errors.ts';
+import { type InvocationId, parseJob } from '../domain/invocation.ts';
+import type { Bulkhead } from './bulkhead.ts';
+import type { ChromaSource } from './chroma-source.ts';
+
+/** What an object answers: plain values only. */
+export type ObjectReply =
+  | {
+      readonly ok: true;
+      /** A job's text; `null` for a 404. */
+      readonly body: string | null;
+      readonly answeredAt: number;
+      readonly cache: CacheOutcome;
+      readonly revalidated: boolean;
+      readonly stored: boolean;
+    }
+  | { readonly ok: false; readonly code: ErrorCode; readonly retryAfter: number | undefined };
+
+/** One object's interface. Rejects when the object is reset, overloaded or gone. */
+export interface ObjectStub {
+  ask(id: InvocationId): Promise<ObjectReply>;
+}
+
+export interface ObjectSourceOptions {
+  readonly stubOf: (id: InvocationId) => ObjectStub;
+  /** Asked when the object cannot answer: one direct call, within the isolate's own bulkhead (faults #105). */
+  readonly direct: ChromaSource;
+  readonly bulkhead: Bulkhead;
+  /** How long an object may take, ms: a little more than its own deadline. */
+  readonly patienceMs: number;
+}
+
+export function createObjectSource(options: ObjectSourceOptions): ChromaSource {
+  const { stubOf, direct, bulkhead, patienceMs } = options;
+  return {
+    async ask(id, signal) {
+      let reply: ObjectReply;
+      try {
+        reply = await within(patienceMs, stubOf(id).ask(id));
+      } catch (thrown) {
+        if (thrown instanceof GatewayError) throw thrown;
+        return await bulkhead.run(() => direct.ask(id, signal));
+      }
+      return sourcedOf(id, reply);
+    },
+  };
+}
+
+/** What an object sends: the outcome of its own lookup. */
+export async function objectReplyOf(lookup: Promise<Sourced>): Promise<ObjectReply> {
+  try {
+    const { answer, answeredAt, cache, revalidated, stored } = await lookup;
+    const body = answer.kind === 'job' ? answer.body : null;
+    return { ok: true, body, answeredAt, cache, revalidated, stored };
+  } catch (thrown) {
+    const { code, retryAfter } = asGatewayError(thrown);
+    return { ok: false, code, retryAfter };
+  }
+}
+
+function sourcedOf(id: InvocationId, reply: ObjectReply): Sourced {
+  if (!reply.ok) {
+    const { code, retryAfter } = reply;
+    throw new GatewayError(code, { reason: 'object', ...(retryAfter !== undefined && { retryAfter }) });
+  }
+  const { body, answeredAt, cache, revalidated, stored } = reply;
+  let answer: Answer = { kind: 'missing' };
+  if (body !== null) {
+    const job = parseJob(id, body);
+    if (typeof job === 'string') throw new GatewayError('internal', { reason: `object_${job}` });
+    answer = { kind: 'job', ...job };
+  }
+  return { answer, answeredAt, cache, revalidated, stored };
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new GatewayError('upstream_unavailable', { reason: 'object_slow' })), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

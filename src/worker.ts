@@ -1,0 +1,139 @@
+/**
+ * The Worker and its Durable Object: the same app, the same read-through, twice. The Worker's source is the
+ * object of the id, the object's source is Chroma. Only plain values live across requests in an isolate:
+ * workerd cancels a promise with the request that made it (facts M16).
+ */
+import { DurableObject } from 'cloudflare:workers';
+import { type App, createApp } from './app.ts';
+import { createCoalesce, createSolitaryLoads } from './cache/coalesce.ts';
+import { createObjectStore } from './cache/object-store.ts';
+import { createReadThrough, type Lookup, type ReadThrough } from './cache/read-through.ts';
+import { type Config, ConfigError, parseConfig } from './config.ts';
+import type { Sourced } from './domain/answer.ts';
+import { GatewayError } from './domain/errors.ts';
+import type { InvocationId } from './domain/invocation.ts';
+import { createSecretScan } from './domain/secret.ts';
+import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } from './gateway.ts';
+import { createCorsPolicy } from './http/cors.ts';
+import { errorReply } from './http/errors.ts';
+import { baseHeaders, requestIdOf } from './http/exchange.ts';
+import { createLog, type Log } from './http/log.ts';
+import { createBulkhead } from './upstream/bulkhead.ts';
+import { createFetchTransport } from './upstream/fetch-transport.ts';
+import { createGuard } from './upstream/guard.ts';
+import { createObjectSource, type ObjectReply, objectReplyOf } from './upstream/object-source.ts';
+
+/** The binding that we need beside the variables of contract §3. */
+interface Bindings extends Readonly<Record<string, unknown>> {
+  readonly INVOCATIONS: DurableObjectNamespace<InvocationObject>;
+}
+
+/** An object may take a little longer than its own deadline, the isolate a little longer than the object, ms. */
+const OBJECT_SLACK_MS = 250;
+const ISOLATE_SLACK_MS = 500;
+
+/** One a isolate, made by the first request: an isolate's bindings never change. */
+let app: App | undefined;
+
+export default {
+  async fetch(request: Request, env: Bindings, ctx: ExecutionContext): Promise<Response> {
+    try {
+      app ??= createWorkerApp(env);
+    } catch (error) {
+      return misconfigured(request, error);
+    }
+    return app.fetch(request, env, ctx);
+  },
+};
+
+function createWorkerApp(env: Bindings): App {
+  const config = parseConfig(env, 'workers');
+  const log = createWorkerLog(config);
+  const { timeoutMs, maxConcurrency } = config.upstream;
+  const { chroma, calls } = createUpstream(config, createFetchTransport(fetch), log);
+  const guard = createGuard({
+    source: createObjectSource({
+      stubOf: (id) => env.INVOCATIONS.getByName(`${config.partition}:${id}`),
+      direct: chroma,
+      // Nobody may wait here: one request cannot wake another in an isolate.
+      bulkhead: createBulkhead({ concurrency: maxConcurrency, queue: 0, patienceMs: 0 }),
+      patienceMs: timeoutMs + OBJECT_SLACK_MS,
+    }),
+    deadlineMs: timeoutMs + ISOLATE_SLACK_MS,
+    retries: false,
+    now: Date.now,
+    random: Math.random,
+  });
+  const parts = readThroughParts(config, guard);
+  const { lookup } = createReadThrough({ ...parts, coalesce: createSolitaryLoads<Lookup>() });
+
+  return createApp({
+    lookup,
+    authenticate: createAuthenticateFor(config.auth),
+    cors: createCorsPolicy(config.corsOrigins),
+    log,
+    health: () => ({
+      upstream: { ...guard.health(), ...calls.counts() },
+      stores: [
+        { tier: 'memory', ok: true, ...parts.memory.size() },
+        { tier: 'object', ok: true },
+      ],
+    }),
+    phase: () => 'serving',
+    readHeader: (c, name) => c.req.raw.headers.get(name) ?? undefined,
+    now: Date.now,
+    random: Math.random,
+  });
+}
+
+/** One invocation's object: asks Chroma for every isolate, and keeps a terminal answer for ever. */
+export class InvocationObject extends DurableObject<Bindings> {
+  readonly #lookup: ReadThrough['lookup'];
+
+  constructor(ctx: DurableObjectState, env: Bindings) {
+    super(ctx, env);
+    const config = parseConfig(env, 'workers');
+    const { chroma } = createUpstream(config, createFetchTransport(fetch), createWorkerLog(config));
+    const parts = readThroughParts(config, guardChroma(config, chroma));
+    this.#lookup = createReadThrough({
+      ...parts,
+      store: createObjectStore(ctx.storage.kv, parts.lifetimes),
+      coalesce: createCoalesce<Lookup>(),
+    }).lookup;
+  }
+
+  /** The Worker's only question; its outcome, good or bad, is a plain value. */
+  ask(id: InvocationId): Promise<ObjectReply> {
+    return objectReplyOf(this.#sourced(id));
+  }
+
+  async #sourced(id: InvocationId): Promise<Sourced> {
+    const { entry, cache, revalidated, stored } = await this.#lookup(id);
+    return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
+  }
+}
+
+function createWorkerLog(config: Config): Log {
+  return createLog({
+    level: config.logLevel,
+    write: (line) => console.log(line.trimEnd()),
+    secrets: createSecretScan(config.secrets),
+    now: Date.now,
+  });
+}
+
+/** A bad environment: callers get `internal`, the log gets the names of the variables, nobody a value. */
+function misconfigured(request: Request, thrown: unknown): Response {
+  const problems = thrown instanceof ConfigError ? thrown.problems : ['unexpected error at start'];
+  console.error(JSON.stringify({ level: 'fatal', time: Date.now(), msg: 'bad environment', problems }));
+  const exchange = {
+    method: request.method,
+    route: 'none',
+    requestId: requestIdOf(request.headers.get('x-request-id') ?? undefined),
+    origin: undefined,
+    startedAt: Date.now(),
+  };
+  const headers = baseHeaders(exchange, createCorsPolicy([]));
+  const reply = errorReply(new GatewayError('internal'), headers, Math.random);
+  return new Response(request.method === 'HEAD' ? null : reply.body, reply);
+}
