@@ -1,7 +1,6 @@
 /** What both entries put together the same way: from a configuration and a transport to the app's parts. */
 import { createMemoryStore } from './cache/memory-store.ts';
 import type { AuthConfig, Config } from './config.ts';
-import type { InvocationSource } from './domain/answer.ts';
 import { createLifetimes } from './domain/lifetime.ts';
 import { createSecretScan } from './domain/secret.ts';
 import { VERSION } from './domain/version.ts';
@@ -62,11 +61,10 @@ export function createAuthenticateFor(auth: AuthConfig): Authenticate | undefine
 }
 
 /** The parts of a read-through that follow from the configuration alone. */
-export function readThroughParts(config: Config, source: InvocationSource) {
+export function readThroughParts(config: Config) {
   return {
     memory: createMemoryStore(config.cacheMaxBytes),
     lifetimes: createLifetimes(config.lifetimes),
-    source,
     now: Date.now,
   };
 }

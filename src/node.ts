@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { createSecretScan } from './domain/secret.ts';
-import { createLog, type Log } from './http/log.ts';
+import { createLog } from './http/log.ts';
 import { closeServer } from './node-server.ts';
-import { createSidecar, type Sidecar } from './sidecar.ts';
+import { createSidecar } from './sidecar.ts';
 
 /** sysexits' EX_CONFIG. */
 const EXIT_CONFIG = 78;
@@ -24,7 +24,7 @@ const log = createLog({
   secrets: createSecretScan(config.secrets),
   now: Date.now,
 });
-const sidecar = openOrExit(config, log);
+const sidecar = await createSidecar(config, log).catch(refuseToStart);
 const { server } = sidecar;
 
 server.on('error', (err) => {
@@ -76,14 +76,6 @@ function exit(status: number): never {
 function configOrExit(): Config {
   try {
     return parseConfig(process.env, 'node', (path) => readFileSync(path, 'utf8'));
-  } catch (error) {
-    return refuseToStart(error);
-  }
-}
-
-function openOrExit(ready: Config, readyLog: Log): Sidecar {
-  try {
-    return createSidecar(ready, readyLog);
   } catch (error) {
     return refuseToStart(error);
   }

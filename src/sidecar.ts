@@ -10,6 +10,7 @@ import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } 
 import { createCorsPolicy } from './http/cors.ts';
 import type { Log } from './http/log.ts';
 import { createNodeServer, headerOf } from './node-server.ts';
+import { openDurable } from './stores.ts';
 import { createUndiciTransport } from './upstream/undici-transport.ts';
 
 export interface Sidecar {
@@ -22,13 +23,14 @@ export interface Sidecar {
 /** Beyond the deadline, before a socket that takes nothing is given up. */
 const SOCKET_SLACK_MS = 5_000;
 
-export function createSidecar(config: Config, log: Log): Sidecar {
+export async function createSidecar(config: Config, log: Log): Promise<Sidecar> {
   const { upstream } = config;
   const client = createUndiciTransport(upstream.origin, upstream.maxConcurrency, upstream.timeoutMs);
   const { chroma, calls } = createUpstream(config, client.transport, log);
   const guard = guardChroma(config, chroma);
-  const parts = readThroughParts(config, guard);
-  const { lookup } = createReadThrough({ ...parts, coalesce: createCoalesce<Lookup>() });
+  const parts = readThroughParts(config);
+  const { store, source } = await openDurable(config, parts.lifetimes, guard, log);
+  const { lookup } = createReadThrough({ ...parts, store, source, coalesce: createCoalesce<Lookup>() });
 
   let phase: Phase = 'serving';
   const app = createApp({
@@ -38,7 +40,7 @@ export function createSidecar(config: Config, log: Log): Sidecar {
     log,
     health: () => ({
       upstream: { ...guard.health(), ...calls.counts() },
-      stores: [{ tier: 'memory', ok: true, ...parts.memory.size() }],
+      stores: [{ tier: 'memory', ok: true, ...parts.memory.size() }, ...(store ? [store.health()] : [])],
     }),
     phase: () => phase,
     readHeader: (c: Context<{ Bindings: HttpBindings }>, name) => headerOf(c.env.incoming, name),
@@ -53,6 +55,9 @@ export function createSidecar(config: Config, log: Log): Sidecar {
     enter(next) {
       phase = next;
     },
-    close: () => client.close(),
+    async close() {
+      await store?.close();
+      await client.close();
+    },
   };
 }

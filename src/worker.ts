@@ -64,8 +64,8 @@ function createWorkerApp(env: Bindings): App {
     now: Date.now,
     random: Math.random,
   });
-  const parts = readThroughParts(config, guard);
-  const { lookup } = createReadThrough({ ...parts, coalesce: createSolitaryLoads<Lookup>() });
+  const parts = readThroughParts(config);
+  const { lookup } = createReadThrough({ ...parts, source: guard, coalesce: createSolitaryLoads<Lookup>() });
 
   return createApp({
     lookup,
@@ -94,9 +94,10 @@ export class InvocationObject extends DurableObject<Bindings> {
     super(ctx, env);
     const config = parseConfig(env, 'workers');
     const { chroma } = createUpstream(config, createFetchTransport(fetch), createWorkerLog(config));
-    const parts = readThroughParts(config, guardChroma(config, chroma));
+    const parts = readThroughParts(config);
     this.#lookup = createReadThrough({
       ...parts,
+      source: guardChroma(config, chroma),
       store: createObjectStore(ctx.storage.kv, parts.lifetimes),
       coalesce: createCoalesce<Lookup>(),
     }).lookup;

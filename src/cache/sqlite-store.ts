@@ -5,172 +5,159 @@
  */
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { InvocationId } from '../domain/invocation.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import type { Entry } from './entry.ts';
-import { closeQuietly, openForReading, TABLE, troubleOf } from './sqlite-file.ts';
+import { createSqliteReader } from './sqlite-reader.ts';
 import type { WriterReply } from './sqlite-writer.ts';
 import { createWriterThread } from './sqlite-writer-thread.ts';
 import type { Store, StoreHealth } from './store.ts';
-import { decode, encode, MAX_VALUE_BYTES, partitionName } from './stored-value.ts';
+import { decodeEntry, encodeEntry, partitionName } from './stored-value.ts';
 
 export interface SqliteStoreOptions {
   /** The file; its folder must exist. */
   readonly path: string;
-  /** Entries of different partitions never meet; any text. */
+  /** Any text; entries of different partitions never meet. */
   readonly partition: string;
   readonly lifetimes: Lifetimes;
-  /** Once per change of state, never per request. */
+  /** Called once per change of state, never per request. */
   readonly report: (health: StoreHealth) => void;
 }
 
 /** A put waits this long for company, so that a burst is one transaction. */
 const BATCH_MS = 50;
-/** How long the thread waits for another process's lock before the batch is put back. */
-const BUSY_MS = 50;
-/** After trouble the file is left alone this long, doubling to the second. */
+/** The thread's patience with another process's lock; the batch waits on after that. */
+const BUSY_MS = 1_000;
+/** After trouble the file is left alone this long, doubling up to the second. */
 const RETRY_MS = { first: 100, last: 5_000 };
-/** What may wait for a sick disk; beyond it new answers stay in memory only. */
+/** What may wait for a sick disk; beyond it, new answers stay in memory only. */
 const MAX_PENDING_BYTES = 16_777_216;
-/** What a boot and a graceful stop spend on a file that does not answer. */
-const PATIENCE_MS = 5_000;
+/** What a boot, and each half of a graceful stop, spend on a file that does not answer. */
+const PATIENCE_MS = 2_000;
 
 /**
- * Resolves when the file is ready for reads, or known to be in trouble. Rejects only for what an operator
- * must mend before the start: the folder is missing, or the path is a folder.
+ * Resolves when the file can be read, or is known to be in trouble. Rejects only for what an operator
+ * must mend first: the folder is missing, or the path is itself a folder.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { path, lifetimes, report } = options;
-  const partition = partitionName(options.partition);
   refuseWrongPath(path);
-
-  let pending = new Map<InvocationId, { readonly entry: Entry; readonly text: string }>();
+  const partition = partitionName(options.partition);
+  const thread = createWriterThread({ path, partition, busyMs: BUSY_MS });
+  const reader = createSqliteReader(path, partition);
+  const pending = new Map<InvocationId, { readonly entry: Entry; readonly text: string }>();
+  const drops = new Map<InvocationId, Uint8Array>();
   let pendingBytes = 0;
-  let drops = new Map<InvocationId, Uint8Array>();
-  let reader: { readonly database: DatabaseSync; readonly select: StatementSync } | undefined;
   let generation = 0;
   let corrupt: number | undefined;
   let health: StoreHealth = { tier: 'sqlite', ok: true };
-  let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
   let retryMs = RETRY_MS.first;
-  const thread = createWriterThread({ path, partition, busyMs: BUSY_MS });
+  let closed = false;
 
   function schedule(delayMs: number): void {
-    timer ??= setTimeout(() => void flush(), delayMs).unref();
+    if (!closed) timer ??= setTimeout(() => void flush(), delayMs).unref();
   }
 
-  /** One order at a time; what is put meanwhile waits for the next. */
+  /** One order at a time; what is put meanwhile goes with the next. */
   function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
     flushing ??= write().finally(() => {
       flushing = undefined;
-      if (!health.ok) {
-        schedule(retryMs);
-        retryMs = Math.min(retryMs * 2, RETRY_MS.last);
-      } else if (pending.size + drops.size > 0 || corrupt !== undefined) schedule(BATCH_MS);
+      if (!health.ok) schedule(retryMs);
+      else if (pending.size + drops.size > 0 || corrupt !== undefined) schedule(BATCH_MS);
     });
     return flushing;
   }
 
   async function write(): Promise<void> {
-    const [batch, dropped] = [pending, drops];
-    const reply = await thread.write({
-      order: 'write',
-      puts: Array.from(batch, ([id, { text }]) => [id, text] as const),
-      drops: [...dropped],
-      corrupt,
-    });
+    const batch = Array.from(pending, ([id, { text }]) => [id, text] as const);
+    const dropped = [...drops];
+    const reply = await thread.write({ order: 'write', puts: batch, drops: dropped, corrupt });
     if (reply.trouble === undefined) {
       corrupt = undefined;
-      for (const [id, { text }] of batch) {
+      for (const [id, text] of batch) {
         pending.delete(id);
         pendingBytes -= text.length;
       }
-      drops = new Map([...drops].filter(([id, bytes]) => dropped.get(id) !== bytes));
+      for (const [id, bytes] of dropped) {
+        drops.delete(id);
+        pendingBytes -= bytes.length;
+      }
     }
     learn(reply);
   }
 
-  function learn(reply: WriterReply): void {
-    if (reply.rebuilt) become({ tier: 'sqlite', ok: false, trouble: 'corrupt file moved aside' });
-    if (reply.generation !== generation) reopen(reply.generation);
-    if (reply.trouble === undefined) {
-      retryMs = RETRY_MS.first;
-      become({ tier: 'sqlite', ok: true });
-    } else become({ tier: 'sqlite', ok: false, trouble: reply.trouble });
+  function learn({ generation: current, trouble, rebuilt }: WriterReply): void {
+    if (current !== generation) reader.reopen();
+    generation = current;
+    if (rebuilt) become({ tier: 'sqlite', ok: false, trouble: 'corrupt file moved aside' });
+    if (trouble === undefined) become({ tier: 'sqlite', ok: true });
+    else become({ tier: 'sqlite', ok: false, trouble });
+    retryMs = trouble === undefined ? RETRY_MS.first : Math.min(retryMs * 2, RETRY_MS.last);
   }
 
   function become(next: StoreHealth): void {
-    if (next.ok === health.ok && next.trouble === health.trouble) return;
+    if (next.trouble === health.trouble) return;
     health = next;
     report(next);
   }
 
-  function reopen(next: number): void {
-    closeQuietly(reader?.database);
-    reader = undefined;
-    generation = next;
-    if (next === 0) return;
-    try {
-      const database = openForReading(path);
-      // The bound keeps a row that somebody made huge from being read whole.
-      const select = database.prepare(
-        `SELECT substr(value, 1, ${MAX_VALUE_BYTES + 1}) AS value FROM ${TABLE} WHERE partition = ? AND id = ?`,
-      );
-      reader = { database, select };
-    } catch (failure) {
-      generation = 0;
-      become({ tier: 'sqlite', ok: false, trouble: troubleOf(failure) });
-    }
-  }
-
   function read(id: InvocationId): Entry | undefined {
-    let bytes: unknown;
-    try {
-      bytes = reader?.select.get(partition, id)?.value;
-    } catch (failure) {
-      if (troubleOf(failure) === 'corrupt') {
-        corrupt = generation;
-        schedule(0);
-      }
-      return undefined;
+    const { bytes, trouble } = reader.read(id);
+    if (trouble === 'corrupt') {
+      corrupt = generation;
+      schedule(0);
     }
-    if (!(bytes instanceof Uint8Array)) return undefined;
-    const entry = decode(id, bytes, lifetimes);
-    if (entry === undefined) {
+    if (bytes === undefined) return undefined;
+    const entry = decodeEntry(id, bytes, lifetimes);
+    if (entry === undefined && !drops.has(id) && pendingBytes + bytes.length <= MAX_PENDING_BYTES) {
       drops.set(id, bytes);
+      pendingBytes += bytes.length;
       schedule(BATCH_MS);
     }
     return entry;
   }
 
-  // Boot: an empty order opens the file.
+  // An empty order opens the file.
   await Promise.race([flush(), pause(PATIENCE_MS)]);
 
   return {
     get: (id) => Promise.resolve(pending.get(id)?.entry ?? read(id)),
     put(id, entry) {
-      if (entry.lifetime !== 'terminal' || pending.has(id)) return;
-      const value = encode(id, entry);
-      if (value === undefined || pendingBytes + value.text.length > MAX_PENDING_BYTES) return;
-      pending.set(id, { entry, text: value.text });
-      pendingBytes += value.text.length;
+      if (closed || entry.lifetime !== 'terminal' || pending.has(id)) return;
+      const text = encodeEntry(id, entry);
+      if (text === undefined || pendingBytes + text.length > MAX_PENDING_BYTES) return;
+      pending.set(id, { entry, text });
+      pendingBytes += text.length;
       schedule(BATCH_MS);
     },
     health: () => health,
     async close() {
+      if (closed) return;
+      closed = true;
       const flushed = async () => {
         await flushing;
         if (pending.size > 0) await flush();
       };
       await Promise.race([flushed(), pause(PATIENCE_MS)]);
       clearTimeout(timer);
-      closeQuietly(reader?.database);
-      reader = undefined;
+      reader.close();
       await thread.close(PATIENCE_MS);
     },
   };
+}
+
+/** Fixed words: a path may be private. */
+function refuseWrongPath(path: string): void {
+  if (statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new Error("the folder of the cache store's file does not exist");
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    throw new Error("the cache store's file is a folder");
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

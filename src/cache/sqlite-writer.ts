@@ -19,7 +19,10 @@ export interface WriterOptions {
   readonly path: string;
   /** The partition's name, as `partitionName` gives it. */
   readonly partition: string;
+  /** How long one statement waits for another process's lock. */
   readonly busyMs: number;
+  /** Where to go on counting, after a thread that died. */
+  readonly generation: number;
 }
 
 export interface WriteOrder {
@@ -34,7 +37,7 @@ export interface WriteOrder {
 export type WriterOrder = WriteOrder | { readonly order: 'close' };
 
 export interface WriterReply {
-  /** Counts how often the file was opened; 0 while it is not open. A reader of another one must reopen. */
+  /** Counts how often the file was opened, 0 for never; a reader of an earlier one must reopen. */
   readonly generation: number;
   /** Why nothing was written; without it, all of the order is committed. */
   readonly trouble?: SqliteTrouble;
@@ -42,11 +45,11 @@ export interface WriterReply {
   readonly rebuilt: boolean;
 }
 
-const { path, partition, busyMs } = workerData as WriterOptions;
+const { path, partition, busyMs, generation: before } = workerData as WriterOptions;
 const port = parentPort!;
 let database: DatabaseSync | undefined;
 let inode: number | undefined;
-let generation = 0;
+let generation = before;
 
 port.on('message', (order: WriterOrder) => {
   if (order.order === 'close') {
@@ -76,7 +79,7 @@ function write(order: WriteOrder): WriterReply {
       closeQuietly(database);
       database = undefined;
     }
-    return { generation: database === undefined ? 0 : generation, trouble, rebuilt };
+    return { generation, trouble, rebuilt };
   }
 }
 
