@@ -60,8 +60,36 @@ export function createApp(deps: AppDeps): App {
   const { lookup, authenticate, cors, log, phase, readHeader, now, random } = deps;
   const app = new Hono({ getPath: rawPathOf });
 
-  app.get(`${LOOKUP_PREFIX}:id`, (c) => {
+  // One handler a path: a second one that matches, an `all` beside a `get`, makes Hono compose them, and a
+  // composed answer is a promise that takes the adapter's long way.
+  app.all(`${LOOKUP_PREFIX}:id`, (c) => {
     const exchange = open(c, LOOKUP_ROUTE);
+    switch (exchange.method) {
+      case 'GET':
+      case 'HEAD':
+        return onLookup(c, exchange);
+      case 'OPTIONS': {
+        const headers = { ...openHeaders(exchange), ...PREFLIGHT_HEADERS };
+        return close(exchange, { status: 204, headers, body: null });
+      }
+      default:
+        return notAllowed(exchange, 'GET, HEAD, OPTIONS');
+    }
+  });
+  for (const [route, render] of [
+    ['/healthz', livenessReply],
+    ['/readyz', readinessReply],
+  ] as const) {
+    app.all(route, (c) => {
+      const exchange = open(c, route);
+      if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return notAllowed(exchange, 'GET, HEAD');
+      return close(exchange, render(openHeaders(exchange), health()));
+    });
+  }
+  app.notFound((c) => refuse(open(c, NO_ROUTE), new GatewayError('not_found')));
+  app.onError((error, c) => fail(open(c, NO_ROUTE), error));
+
+  function onLookup(c: Context, exchange: Exchange): Response | Promise<Response> {
     try {
       if (phase() === 'closing') throw new GatewayError('shutting_down');
       const grant = authenticate?.({
@@ -76,7 +104,7 @@ export function createApp(deps: AppDeps): App {
     } catch (thrown) {
       return fail(exchange, thrown);
     }
-  });
+  }
 
   function answerLookup(
     c: Context,
@@ -123,29 +151,12 @@ export function createApp(deps: AppDeps): App {
     return close(exchange, reply, { invocationId, cache, upstreamMs });
   }
 
-  app.options(`${LOOKUP_PREFIX}:id`, (c) => {
-    const exchange = open(c, LOOKUP_ROUTE);
-    const headers = { ...openHeaders(exchange), ...PREFLIGHT_HEADERS };
-    return close(exchange, { status: 204, headers, body: null });
-  });
-  app.all(`${LOOKUP_PREFIX}:id`, (c) => notAllowed(c, LOOKUP_ROUTE, 'GET, HEAD, OPTIONS'));
+  function health(): Health {
+    return { draining: phase() !== 'serving', ...deps.health() };
+  }
 
-  app.get('/healthz', (c) => {
-    const exchange = open(c, '/healthz');
-    return close(exchange, livenessReply(openHeaders(exchange)));
-  });
-  app.get('/readyz', (c) => {
-    const exchange = open(c, '/readyz');
-    const health = { draining: phase() !== 'serving', ...deps.health() };
-    return close(exchange, readinessReply(health, openHeaders(exchange)));
-  });
-  for (const route of ['/healthz', '/readyz']) app.all(route, (c) => notAllowed(c, route, 'GET, HEAD'));
-
-  app.notFound((c) => refuse(open(c, NO_ROUTE), new GatewayError('not_found')));
-  app.onError((error, c) => fail(open(c, NO_ROUTE), error));
-
-  function notAllowed(c: Context, route: string, allow: string): Response {
-    return refuse(open(c, route), new GatewayError('method_not_allowed'), {}, { Allow: allow });
+  function notAllowed(exchange: Exchange, allow: string): Response {
+    return refuse(exchange, new GatewayError('method_not_allowed'), {}, { Allow: allow });
   }
 
   function open(c: Context, route: string): Exchange {

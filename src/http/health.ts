@@ -14,7 +14,7 @@ export function livenessReply(headers: ResponseHeaders): Reply {
 }
 
 /** 503 only while draining: a balancer must not take the last instance away because upstream is sick. */
-export function readinessReply(health: Health, headers: ResponseHeaders): Reply {
+export function readinessReply(headers: ResponseHeaders, health: Health): Reply {
   const { draining, ...rest } = health;
   return plainJson(draining ? 503 : 200, { status: draining ? 'draining' : 'ready', ...rest }, headers);
 }
