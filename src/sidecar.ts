@@ -2,13 +2,14 @@
 import type { Server } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
-import { createApp, type Phase } from './app.ts';
+import { createApp } from './app.ts';
 import { createCoalesce } from './cache/coalesce.ts';
 import { createReadThrough, type Lookup } from './cache/read-through.ts';
 import type { Config } from './config.ts';
 import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } from './gateway.ts';
 import { createCorsPolicy } from './http/cors.ts';
 import type { Log } from './http/log.ts';
+import type { Phase } from './http/responder.ts';
 import { createNodeServer, headerOf } from './node-server.ts';
 import { openDurable } from './stores.ts';
 import { createUndiciTransport } from './upstream/undici-transport.ts';

@@ -2,7 +2,7 @@
  * What a grant says and what it covers (contract §7). Pure: it judges claims whose signature somebody
  * else has already verified, and it does not know what a header, a key or a clock is.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { type InvocationId, type JobScope, parseInvocationId } from './invocation.ts';
 
 /** The longest token worth looking at, in bytes: about 150 invocation ids. */
@@ -56,28 +56,30 @@ function foldUuid(text: string): string {
   return parseInvocationId(text) ?? text;
 }
 
-const entries = z.array(z.string()).default([]);
+const entries = z._default(z.array(z.string()), []);
 
 // A key we do not know grants nothing, so that a newer signer's grant still works here for the rest of it.
 const readShape = z.union([
   z.literal('*'),
   z
     .object({ invocations: entries, sources: entries, databases: entries, collections: entries })
-    .refine(
-      (read) =>
-        read.invocations.length + read.sources.length + read.databases.length + read.collections.length <=
-        MAX_GRANT_ENTRIES,
+    .check(
+      z.refine(
+        (read) =>
+          read.invocations.length + read.sources.length + read.databases.length + read.collections.length <=
+          MAX_GRANT_ENTRIES,
+      ),
     ),
 ]);
 
 // RFC 7519 §2 NumericDate: seconds, may have a fraction. zod's number is finite: JSON's 1e400 is not (V2, M22).
 const claimsShape = z.object({
-  aud: z.union([z.string(), z.array(z.string())]).optional(),
-  iss: z.unknown().optional(),
-  exp: z.number().positive(),
-  nbf: z.number().optional(),
-  iat: z.number().optional(),
-  read: readShape.optional(),
+  aud: z.optional(z.union([z.string(), z.array(z.string())])),
+  iss: z.optional(z.unknown()),
+  exp: z.number().check(z.positive()),
+  nbf: z.optional(z.number()),
+  iat: z.optional(z.number()),
+  read: z.optional(readShape),
 });
 
 /** What the operator asks of every grant; `issuer` only when configured. */

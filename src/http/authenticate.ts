@@ -10,8 +10,7 @@ import { createVerifyGrant, type TokenFlaw, unauthorized, type VerifyOptions } f
 
 /** A verified grant is looked at anew after this long, so that a withdrawn key does not outlive it by more. */
 const REMEMBER_MS = 3_600_000;
-const MAX_REMEMBERED = 10_000;
-/** Bound on what is remembered, tokens and lists. */
+/** Bound on what is remembered, tokens and lists: some five thousand grants of ordinary size. */
 const MAX_REMEMBERED_BYTES = 16 * 1_048_576;
 
 /** RFC 7515 §7.1, and nothing around it: five parts are a JWE, `=` and `, ` are two headers or a mistake. */
@@ -35,12 +34,11 @@ interface Remembered extends GrantTerm {
   readonly verifyAgainAt: number;
 }
 
-/** What it remembers is its own: bounded in number and bytes, keyed by the whole token (V26). */
+/** What it remembers is its own: bounded in bytes, keyed by the whole token (V26). */
 export function createAuthenticator(options: VerifyOptions): Authenticate {
   const { now } = options;
   const verify = createVerifyGrant(options);
   const remembered = new LRUCache<string, Remembered>({
-    max: MAX_REMEMBERED,
     maxSize: MAX_REMEMBERED_BYTES,
     // Short names are worst: eight characters of token for some seventy bytes of set and string.
     sizeCalculation: (_, token) => 1_024 + 8 * token.length,

@@ -8,6 +8,9 @@ import type { CorsPolicy } from './cors.ts';
 /** One plain object a response: anything else sends it the adapter's long way. */
 export type ResponseHeaders = Record<string, string>;
 
+/** A request header's value by lower-case name; several of one name joined by `, ` (RFC 9110 §5.3). */
+export type HeaderReader = (name: string) => string | undefined;
+
 /** What a handler may know of a request: nothing else can change an answer (contract §4). */
 export interface Exchange {
   readonly method: string;

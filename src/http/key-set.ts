@@ -7,7 +7,7 @@
  * timer of its own and then looks again. The same code runs on Node, where it costs at most 20 ms.
  */
 import type { JWK } from 'jose';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { GatewayError } from '../domain/errors.ts';
 
 /** One answer from the provider: total ms, headers and body. */
@@ -44,7 +44,7 @@ export interface KeySetOptions {
 }
 
 const keySetShape = z.object({ keys: z.array(z.unknown()) });
-const keyShape = z.looseObject({ kid: z.string().optional(), kty: z.string() });
+const keyShape = z.looseObject({ kid: z.optional(z.string()), kty: z.string() });
 
 /** Keys in memory, none at first; nothing is asked before the first token needs it. */
 export function createKeySet(options: KeySetOptions): KeySet {
