@@ -18,12 +18,14 @@ export interface AppDeps extends ResponderOptions, Omit<LookupsOptions, 'respond
 
 export interface App {
   readonly fetch: Hono['fetch'];
+  /** A GET of a lookup's plain form, for a runtime that can write a reply by itself; never throws or rejects. */
+  lookup(segment: string, header: HeaderReader): Reply | Promise<Reply>;
   /** The answer to a request that never becomes a `Request`: 400 `invalid_request`, logged like any other. */
   malformed(method: string, header: HeaderReader): Reply;
 }
 
 /** Where a lookup lives; its last segment is the id. */
-const LOOKUP_PREFIX = '/api/v1/invocations/';
+export const LOOKUP_PREFIX = '/api/v1/invocations/';
 const LOOKUP_ROUTE = '/api/v1/invocations/{id}';
 const NO_ROUTE = 'none';
 
@@ -80,6 +82,7 @@ export function createApp(deps: AppDeps): App {
 
   return {
     fetch: app.fetch,
+    lookup: (segment, header) => answerLookup(responder.open('GET', LOOKUP_ROUTE, header), segment, header),
     malformed(method, header) {
       const exchange = responder.open(method, NO_ROUTE, header);
       return responder.refuse(exchange, new GatewayError('invalid_request'));

@@ -18,9 +18,14 @@ const GRACE_MS = 10_000;
 const config = configOrExit();
 const stdout = pino.destination({ fd: 1, sync: false });
 stdout.on('error', () => {}); // a reader that went away must not end the gateway
+let lines = '';
 const log = createLog({
   level: config.logLevel,
-  write: (line) => stdout.write(line),
+  // One write a turn of the event loop, however many requests ended in it.
+  write(line) {
+    if (lines === '') setImmediate(writeLines);
+    lines += line;
+  },
   secrets: createSecretScan(config.secrets),
   now: Date.now,
 });
@@ -64,8 +69,14 @@ async function stop(delayMs: number, status: number): Promise<void> {
   exit(status);
 }
 
+function writeLines(): void {
+  stdout.write(lines);
+  lines = '';
+}
+
 function exit(status: number): never {
   try {
+    writeLines();
     stdout.flushSync();
   } catch {
     // Nobody reads any more.

@@ -13,6 +13,10 @@ export interface Entry {
   readonly lifetime: LifetimeClass;
   /** Strong, from the body's bytes alone: the same on every runtime, tier and restart. Empty for a 404. */
   readonly etag: string;
+  /** `storedAt` as an HTTP-date (RFC 9110 §5.6.7), made once: it costs as much as finding the entry. */
+  readonly date: string;
+  /** The body's length in UTF-8, bytes; 0 for a 404. */
+  readonly bytes: number;
   /** When upstream gave this answer: the origin of `Age` and `Date`. */
   readonly storedAt: number;
   /** Fresh until then. */
@@ -30,6 +34,8 @@ export function createEntry(answer: Answer, answeredAt: number, lifetimes: Lifet
     answer,
     lifetime,
     etag: answer.kind === 'job' ? etagOf(answer.body) : '',
+    date: new Date(answeredAt).toUTCString(),
+    bytes: answer.kind === 'job' ? Buffer.byteLength(answer.body) : 0,
     storedAt: answeredAt,
     staleAt: answeredAt + freshMs,
     deleteAt: answeredAt + freshMs + staleIfErrorMs,

@@ -54,9 +54,7 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
 }
 
 /** V8 keeps a string in one byte a character until one of them needs two. */
-function bytesOf({ answer }: Entry): number {
+function bytesOf({ answer, bytes }: Entry): number {
   if (answer.kind === 'missing') return OVERHEAD_BYTES;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the whole of Latin-1 is meant
-  const width = /[^\x00-\xff]/.test(answer.body) ? 2 : 1;
-  return OVERHEAD_BYTES + answer.body.length * width;
+  return OVERHEAD_BYTES + (bytes === answer.body.length ? bytes : 2 * answer.body.length);
 }

@@ -31,9 +31,10 @@ export function jobReply(
   headers.ETag = entry.etag;
   headers['Cache-Control'] = CACHE_CONTROL[entry.lifetime];
   headers.Age = String(Math.max(0, Math.floor((now - entry.storedAt) / 1000)));
-  headers.Date = new Date(entry.storedAt).toUTCString();
+  headers.Date = entry.date;
   headers['Cache-Status'] = cacheStatusOf(lookup, now);
   if (matchesEtag(ifNoneMatch, entry.etag)) return { status: 304, headers, body: null };
   headers['Content-Type'] = 'application/json';
+  headers['Content-Length'] = String(entry.bytes);
   return { status: 200, headers, body: job.body };
 }

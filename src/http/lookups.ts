@@ -85,9 +85,6 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     }
     const headers = responder.headers(exchange);
     const reply = jobReply(found, answer, header('if-none-match'), headers, now());
-    if (exchange.method === 'HEAD' && reply.body !== null) {
-      headers['Content-Length'] = String(new TextEncoder().encode(reply.body).byteLength);
-    }
     return responder.finish(exchange, reply, { invocationId, cache, upstreamMs });
   }
 
