@@ -58,7 +58,7 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
     try {
       const sourced = await source.ask(id);
       const { held, stored } = memory.put(id, createEntry(sourced.answer, sourced.answeredAt, lifetimes));
-      store?.put(id, held);
+      if (!sourced.stored) store?.put(id, held);
       return {
         entry: held,
         cache: sourced.cache,

@@ -60,7 +60,7 @@ export function createLeaseNews(link: RedisLink, channel: string): LeaseNews {
       waiting.set(id, ears.add(resolve));
       return {
         async hear(ms) {
-          const timer = setTimeout(resolve, ms);
+          const timer = setTimeout(() => resolve(undefined), ms);
           return promise.finally(() => clearTimeout(timer));
         },
         close() {

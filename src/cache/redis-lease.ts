@@ -10,7 +10,7 @@ import type { InvocationId } from '../domain/invocation.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import { createEntry, type Entry, freshnessOf } from './entry.ts';
 import { createLeaseNews, type LeaseOutcome } from './redis-lease-news.ts';
-import type { RedisLink } from './redis-link.ts';
+import { type RedisLink, UNHURRIED } from './redis-link.ts';
 import { ACQUIRE, RENEW, SETTLE } from './redis-scripts.ts';
 import { keepArguments, keyPrefix } from './redis-store.ts';
 import type { Store } from './store.ts';
@@ -117,7 +117,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       keys: [prefix + id, leaseKey(id)],
       arguments: [owner, news.channel, news.message(id, outcome), ...kept],
     };
-    link.write((client) => client.eval(SETTLE, settling)).catch(() => {});
+    link.write((client) => client.eval(SETTLE, settling), UNHURRIED).catch(() => {});
   }
 
   async function sourcedFrom(id: InvocationId, outcome: LeaseOutcome): Promise<Sourced | undefined> {

@@ -4,11 +4,14 @@
  * and tried again in the background, so that no lookup ever pays for the trying. Knows no entries.
  */
 import { createClient, ErrorReply, RESP_TYPES } from 'redis';
+import { createRedisLane, type Patience } from './redis-lane.ts';
 import { redisTroubleOf, within } from './redis-trouble.ts';
 import type { StoreHealth } from './store.ts';
 
 /** Replies as bytes: a value is a trust border and must not be patched up on the way. */
 const BYTES = { [RESP_TYPES.BLOB_STRING]: Buffer } as const;
+/** For a write that no caller waits for. */
+export const UNHURRIED: Patience = { ms: 5_000, isCallerWaiting: false };
 /** A new connection may take longer than a command (TLS, a sleeping host): nobody waits for it. */
 const CONNECT_MS = 2_000;
 const RETRY_MS = { first: 1_000, last: 10_000 };
@@ -29,10 +32,13 @@ export type Command<T> = (client: RedisClient) => Promise<T>;
 
 export interface RedisLink {
   isUp(): boolean;
-  /** Rejects within `timeoutMs`; an `ErrorReply` when Redis itself refused. */
+  /** Rejects when Redis takes longer than `timeoutMs`; with an `ErrorReply` when Redis itself refused. */
   read<T>(command: Command<T>): Promise<T>;
-  /** The same, and for a while not even tried after Redis refused a command (READONLY, OOM, NOAUTH …). */
-  write<T>(command: Command<T>): Promise<T>;
+  /**
+   * The same, and for a while not even tried after Redis refused a command (READONLY, OOM, NOAUTH …).
+   * @param patience with a burst of others before it; `timeoutMs` unless no caller waits for it
+   */
+  write<T>(command: Command<T>, patience?: Patience): Promise<T>;
   /** From now on, and again after every reconnection. `onDown`: messages may be missed from here. */
   subscribe(channel: string, onMessage: (message: string) => void, onDown: () => void): void;
   health(): StoreHealth;
@@ -44,12 +50,15 @@ export interface RedisLinkOptions {
   readonly url: string;
   /** The most that one command may cost its caller, ms. */
   readonly timeoutMs?: number;
-  /** Once per change of state, never per request. */
+  /** Called once when trouble begins and once when it is over. */
   readonly report: (health: StoreHealth) => void;
 }
 
 /** Returns at once and connects in the background; throws only for a URL that is none. */
 export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOptions): RedisLink {
+  const hurried: Patience = { ms: timeoutMs, isCallerWaiting: true };
+  const lane = createRedisLane();
+  const underWay = new Set<Promise<unknown>>();
   const subscriptions: Parameters<RedisLink['subscribe']>[] = [];
   let client: RedisClient | undefined;
   let health: StoreHealth = { tier: 'redis', ok: true };
@@ -95,17 +104,30 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
   }
 
   function become(trouble: string | undefined): void {
-    if (trouble === health.trouble) return;
+    const turned = (trouble === undefined) !== health.ok;
     health = trouble === undefined ? { tier: 'redis', ok: true } : { tier: 'redis', ok: false, trouble };
-    report(health);
+    if (turned) report(health);
   }
 
-  async function run<T>(command: Command<T>): Promise<T> {
-    if (client === undefined && booting !== undefined) {
-      await within(booting, timeoutMs).catch(() => {
-        booting = undefined;
-      });
-    }
+  function run<T>(command: Command<T>, patience: Patience = hurried): Promise<T> {
+    const reply = attempt(command, patience);
+    underWay.add(reply);
+    return reply.finally(() => underWay.delete(reply));
+  }
+
+  async function attempt<T>(command: Command<T>, patience: Patience): Promise<T> {
+    if (closed) throw new Error('Redis is no longer asked');
+    if (client === undefined && booting !== undefined) await within(booting, patience.ms).catch(giveUpBoot);
+    if (client === undefined) throw new Error('Redis is away');
+    return lane.run(patience, () => send(command));
+  }
+
+  function giveUpBoot(slow: unknown): void {
+    booting = undefined;
+    if (client === undefined) become(redisTroubleOf(slow));
+  }
+
+  async function send<T>(command: Command<T>): Promise<T> {
     const active = client;
     if (active === undefined) throw new Error('Redis is away');
     try {
@@ -128,10 +150,10 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
 
   return {
     isUp: () => client !== undefined,
-    read: run,
-    async write(command) {
+    read: (command) => run(command),
+    async write(command, patience) {
       if (writePause !== undefined) throw new Error('Redis refuses writes');
-      const reply = await run(command);
+      const reply = await run(command, patience);
       retryMs = RETRY_MS.first;
       if (client !== undefined) become(undefined);
       return reply;
@@ -146,11 +168,10 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
       closed = true;
       clearTimeout(retryTimer);
       clearTimeout(writePause);
-      const last = client;
+      // What was asked is answered first, each within its own patience: a graceful stop loses no write.
+      await Promise.allSettled(underWay);
+      if (client !== undefined) discard(client);
       client = undefined;
-      if (last === undefined) return;
-      // What was asked is answered first: a graceful stop loses no write.
-      await within(last.close(), 4 * timeoutMs).catch(() => discard(last));
     },
   };
 }

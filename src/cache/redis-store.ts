@@ -7,7 +7,7 @@ import { ErrorReply } from 'redis';
 import type { InvocationId } from '../domain/invocation.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import type { Entry } from './entry.ts';
-import type { RedisLink } from './redis-link.ts';
+import { type RedisLink, UNHURRIED } from './redis-link.ts';
 import { DISCARD, KEEP } from './redis-scripts.ts';
 import type { Store } from './store.ts';
 import { decodeEntry, encodeEntry, FORMAT_VERSION, MAX_VALUE_BYTES, partitionName } from './stored-value.ts';
@@ -54,7 +54,8 @@ export function createRedisStore({ link, partition, lifetimes, now }: RedisStore
     put(id, entry) {
       const kept = keepArguments(id, entry, now());
       if (kept === undefined) return;
-      link.write((client) => client.eval(KEEP, { keys: [prefix + id], arguments: kept })).catch(() => {});
+      const keeping = { keys: [prefix + id], arguments: kept };
+      link.write((client) => client.eval(KEEP, keeping), UNHURRIED).catch(() => {});
     },
     health: () => link.health(),
     close: () => link.close(),

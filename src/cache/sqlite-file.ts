@@ -4,14 +4,20 @@
  */
 import { renameSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { FORMAT_VERSION } from './stored-value.ts';
+import { FORMAT_VERSION, MAX_VALUE_BYTES } from './stored-value.ts';
 
 /** Another format version is another table: rows of it are not seen, and not harmed. */
 export const TABLE = `answer_v${FORMAT_VERSION}`;
 
+/** As much of a value as anybody looks at: a row that somebody made huge is never read whole. */
+export const READ_VALUE = `substr(value, 1, ${MAX_VALUE_BYTES + 1})`;
+
+/** The one trouble that passes by itself. */
+export const LOCKED = 'locked by another process';
+
 /** What can be the matter with the file, in fixed words. */
 export type SqliteTrouble =
-  | 'locked by another process'
+  | typeof LOCKED
   | 'corrupt'
   | 'disk full'
   | 'read-only'
@@ -21,8 +27,8 @@ export type SqliteTrouble =
 
 /** SQLite's primary result codes, https://sqlite.org/rescode.html. */
 const TROUBLES: Readonly<Record<number, SqliteTrouble>> = {
-  5: 'locked by another process',
-  6: 'locked by another process',
+  5: LOCKED,
+  6: LOCKED,
   8: 'read-only',
   10: 'input/output error',
   11: 'corrupt',

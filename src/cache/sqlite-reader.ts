@@ -3,8 +3,14 @@
  * nothing written. Never throws.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { closeQuietly, openForReading, type SqliteTrouble, TABLE, troubleOf } from './sqlite-file.ts';
-import { MAX_VALUE_BYTES } from './stored-value.ts';
+import {
+  closeQuietly,
+  openForReading,
+  READ_VALUE,
+  type SqliteTrouble,
+  TABLE,
+  troubleOf,
+} from './sqlite-file.ts';
 
 /** A row's bytes as they stand there, at most one more than the bound; none; or why there are none. */
 export type RowRead = { readonly bytes?: Uint8Array; readonly trouble?: SqliteTrouble };
@@ -32,9 +38,8 @@ export function createSqliteReader(path: string, partition: string): SqliteReade
       close();
       try {
         database = openForReading(path);
-        // `substr`: a row that somebody made huge is not read whole.
         select = database.prepare(
-          `SELECT substr(value, 1, ${MAX_VALUE_BYTES + 1}) AS value FROM ${TABLE} WHERE partition = ? AND id = ?`,
+          `SELECT ${READ_VALUE} AS value FROM ${TABLE} WHERE partition = ? AND id = ?`,
         );
       } catch {
         close();

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import type { InvocationId } from '../domain/invocation.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import type { Entry } from './entry.ts';
+import { LOCKED } from './sqlite-file.ts';
 import { createSqliteReader } from './sqlite-reader.ts';
 import type { WriterReply } from './sqlite-writer.ts';
 import { createWriterThread } from './sqlite-writer-thread.ts';
@@ -20,20 +21,24 @@ export interface SqliteStoreOptions {
   /** Any text; entries of different partitions never meet. */
   readonly partition: string;
   readonly lifetimes: Lifetimes;
-  /** Called once per change of state, never per request. */
+  /** Called once when trouble begins and once when it is over. */
   readonly report: (health: StoreHealth) => void;
 }
 
 /** A put waits this long for company, so that a burst is one transaction. */
 const BATCH_MS = 50;
 /** The thread's patience with another process's lock; the batch waits on after that. */
-const BUSY_MS = 1_000;
+const BUSY_MS = 500;
 /** After trouble the file is left alone this long, doubling up to the second. */
 const RETRY_MS = { first: 100, last: 5_000 };
 /** What may wait for a sick disk; beyond it, new answers stay in memory only. */
 const MAX_PENDING_BYTES = 16_777_216;
-/** What a boot, and each half of a graceful stop, spend on a file that does not answer. */
-const PATIENCE_MS = 2_000;
+/** An order that takes longer is trouble worth telling, though it may still succeed. */
+const SLOW_MS = 1_000;
+/** What a boot, and a graceful stop, spend on a file that does not answer. */
+const PATIENCE_MS = { boot: 2_000, close: 8_000 };
+/** What the thread has after that, to close the file. */
+const THREAD_END_MS = 1_000;
 
 /**
  * Resolves when the file can be read, or is known to be in trouble. Rejects only for what an operator
@@ -72,10 +77,22 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     return flushing;
   }
 
+  /** Waits for another process's lock, and for nothing else that is wrong. */
+  async function flushLast(): Promise<void> {
+    await flushing;
+    if (pending.size > 0) await flush();
+    while (pending.size > 0 && health.trouble === LOCKED) await flush();
+  }
+
   async function write(): Promise<void> {
     const batch = Array.from(pending, ([id, { text }]) => [id, text] as const);
     const dropped = [...drops];
+    const slow = setTimeout(
+      () => become({ tier: 'sqlite', ok: false, trouble: 'too slow' }),
+      SLOW_MS,
+    ).unref();
     const reply = await thread.write({ order: 'write', puts: batch, drops: dropped, corrupt });
+    clearTimeout(slow);
     if (reply.trouble === undefined) {
       corrupt = undefined;
       for (const [id, text] of batch) {
@@ -91,7 +108,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 
   function learn({ generation: current, trouble, rebuilt }: WriterReply): void {
-    if (current !== generation) reader.reopen();
+    if (current !== generation && !closed) reader.reopen();
     generation = current;
     if (rebuilt) become({ tier: 'sqlite', ok: false, trouble: 'corrupt file moved aside' });
     if (trouble === undefined) become({ tier: 'sqlite', ok: true });
@@ -100,9 +117,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 
   function become(next: StoreHealth): void {
-    if (next.trouble === health.trouble) return;
+    const turned = next.ok !== health.ok;
     health = next;
-    report(next);
+    if (turned) report(next);
   }
 
   function read(id: InvocationId): Entry | undefined {
@@ -122,7 +139,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 
   // An empty order opens the file.
-  await Promise.race([flush(), pause(PATIENCE_MS)]);
+  await Promise.race([flush(), pause(PATIENCE_MS.boot)]);
 
   return {
     get: (id) => Promise.resolve(pending.get(id)?.entry ?? read(id)),
@@ -138,14 +155,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     async close() {
       if (closed) return;
       closed = true;
-      const flushed = async () => {
-        await flushing;
-        if (pending.size > 0) await flush();
-      };
-      await Promise.race([flushed(), pause(PATIENCE_MS)]);
       clearTimeout(timer);
       reader.close();
-      await thread.close(PATIENCE_MS);
+      await Promise.race([flushLast(), pause(PATIENCE_MS.close)]);
+      await thread.close(THREAD_END_MS);
     },
   };
 }

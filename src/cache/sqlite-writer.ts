@@ -8,8 +8,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import {
   closeQuietly,
   inodeOf,
+  LOCKED,
   moveAside,
   openForWriting,
+  READ_VALUE,
   type SqliteTrouble,
   TABLE,
   troubleOf,
@@ -74,8 +76,8 @@ function write(order: WriteOrder): WriterReply {
     return { generation, rebuilt };
   } catch (failure) {
     const trouble = troubleOf(failure);
-    // Another process's lock passes by itself; after anything else only a new connection can be trusted.
-    if (trouble !== 'locked by another process') {
+    // A lock and a full disk pass by themselves; after anything else only a new connection can be trusted.
+    if (trouble !== LOCKED && trouble !== 'disk full') {
       closeQuietly(database);
       database = undefined;
     }
@@ -88,7 +90,7 @@ function commit({ puts, drops }: WriteOrder): void {
   if (puts.length + drops.length === 0) return;
   open.exec('BEGIN IMMEDIATE');
   try {
-    const drop = open.prepare(`DELETE FROM ${TABLE} WHERE partition = ? AND id = ? AND value = ?`);
+    const drop = open.prepare(`DELETE FROM ${TABLE} WHERE partition = ? AND id = ? AND ${READ_VALUE} = ?`);
     for (const [id, bytes] of drops) drop.run(partition, id, bytes);
     // Only terminal answers come here, so "never replace a row" is the whole of the compare-and-set.
     const put = open.prepare(`INSERT INTO ${TABLE} VALUES (?, ?, ?) ON CONFLICT DO NOTHING`);

@@ -1,0 +1,124 @@
+/**
+ * `npm run demo`: a simulated Chroma Sync and the gateway in front of it, for a first look without an account.
+ * Starts the gateway as an operator would and talks to it by nothing but its environment and its port.
+ * `node simulator/demo.ts ENTRY` runs another gateway entry.
+ */
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { startGateway } from './gateway-process.ts';
+import { createSimulator, type Simulator } from './simulator.ts';
+
+const COMPLETES = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
+const FAILS = '5f1a7c52-9b1e-4b6c-8d0f-2a64c9e07b13';
+const IS_CANCELLED = 'a8d3e6b0-47c9-4f21-9a35-6b0c1d9e8f74';
+const CANCEL_AFTER_MS = 10_000;
+const START_DEADLINE_MS = 30_000;
+
+const entry = process.argv[2] ?? fileURLToPath(new URL('../src/node.ts', import.meta.url));
+const simulator = createSimulator({ token: 'ck-made-up-for-the-demo' });
+await simulator.listen();
+
+const wantedPort = Number(process.env.PORT ?? 8787);
+const port = (await isFree(wantedPort)) ? wantedPort : 0;
+const gateway = startGateway(entry, {
+  CHROMA_API_KEY: simulator.token,
+  UPSTREAM_URL: simulator.url,
+  PORT: String(port),
+});
+
+const stopped = new Promise<'stop'>((resolve) => {
+  let signals = 0;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      signals += 1;
+      if (signals === 1) return resolve('stop');
+      gateway.kill();
+      process.exit(1);
+    });
+  }
+});
+process.on('exit', () => gateway.kill());
+
+process.exitCode = await demonstrate();
+await simulator.close();
+
+/** Resolves to the exit status, with the gateway gone. */
+async function demonstrate(): Promise<number> {
+  const ended = Promise.race([gateway.exited, stopped]);
+  const late = sleep(START_DEADLINE_MS, 'late' as const, { ref: false });
+  const start = await Promise.race([gateway.listening.then((url) => ({ url })), ended, late]);
+  if (start === 'late') {
+    await gateway.stop();
+    const { stderr } = await gateway.exited;
+    console.error(
+      `The gateway did not say that it listens within ${START_DEADLINE_MS / 1_000} s.\n\n${stderr}`,
+    );
+    return 1;
+  }
+  if (typeof start === 'object' && 'url' in start) {
+    addJobs(simulator);
+    if (port !== wantedPort) console.log(`Port ${wantedPort} is not free; using another.\n`);
+    console.log(welcome(start.url, simulator.url));
+  }
+  const end = await ended;
+  if (end === 'stop') {
+    console.log('\nStopping.');
+    await gateway.stop();
+    return 0;
+  }
+  console.error(`The gateway ended by itself (${end.how}). Its last words:\n\n${end.stderr}`);
+  return 1;
+}
+
+function addJobs(chroma: Simulator): void {
+  chroma.addJob({ id: COMPLETES, kind: 'github', schedule: { finishAfterMs: 20_000 } });
+  chroma.addJob({
+    id: FAILS,
+    kind: 's3',
+    schedule: { finishAfterMs: 15_000, outcome: 'failed', error: 'the object could not be read' },
+  });
+  chroma.addJob({ id: IS_CANCELLED, kind: 'web_scrape', schedule: { processingAfterMs: 60_000 } });
+  const cancel = () =>
+    fetch(chroma.invocationUrl(IS_CANCELLED), {
+      method: 'PUT',
+      headers: { 'x-chroma-token': chroma.token },
+    });
+  // A simulator that closed in between refuses the request, and nobody is left to care.
+  setTimeout(() => void cancel().catch(() => {}), CANCEL_AFTER_MS).unref();
+}
+
+function welcome(url: string, upstream: string): string {
+  const pattern = `'^cache-status: .*|"status":("[a-z]+"|\\{"[a-z]+")'`;
+  return `chroma-sync-gateway   ${url}
+simulated Chroma Sync ${upstream}   (made-up jobs; no account is needed)
+
+Three jobs were just created:
+  ${COMPLETES}   github       complete in 20 s
+  ${FAILS}   s3           failed in 15 s
+  ${IS_CANCELLED}   web_scrape   cancelled in 10 s
+
+Ask the gateway for one, in another terminal:
+
+  curl -i ${url}/api/v1/invocations/${COMPLETES}
+
+Or create a new job and watch it for 25 seconds. While it runs, upstream is asked every second time at most;
+once it is complete, never again:
+
+  id=$(curl -s -X POST ${upstream}/_simulator/jobs | grep -oE '[0-9a-f-]{36}')
+  for n in $(seq 25); do
+    curl -si "${url}/api/v1/invocations/$id" | tr -d '\\r' | grep -oiE ${pattern} | tr '\\n' ' '
+    echo "| you asked $n times, upstream was asked $(curl -s ${upstream}/_simulator/count/$id)"
+    sleep 1
+  done
+
+Ctrl-C stops both.`;
+}
+
+function isFree(candidate: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer()
+      .once('error', () => resolve(false))
+      .listen(candidate, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+}

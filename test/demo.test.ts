@@ -1,0 +1,113 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it } from 'vitest';
+
+const folder = mkdtempSync(join(tmpdir(), 'demo-'));
+let demo: ChildProcessWithoutNullStreams;
+afterEach(async () => {
+  if (demo.exitCode !== null || demo.signalCode !== null) return;
+  const gone = once(demo, 'close');
+  demo.kill('SIGTERM');
+  // A demo that is broken enough not to stop must not leave a gateway behind: its second signal ends both at once.
+  const again = setTimeout(() => demo.kill('SIGTERM'), 5_000);
+  await gone;
+  clearTimeout(again);
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Starts the demo and collects what it prints; `entry` replaces the real gateway by a script of this text. */
+function start(env: Record<string, string>, entry?: string) {
+  const file = join(folder, 'entry.mjs');
+  if (entry !== undefined) writeFileSync(file, entry);
+  demo = spawn(process.execPath, ['simulator/demo.ts', ...(entry === undefined ? [] : [file])], {
+    env: { ...process.env, ...env },
+  });
+  const printed = { out: '', err: '' };
+  demo.stdout.on('data', (text) => {
+    printed.out += text;
+  });
+  demo.stderr.on('data', (text) => {
+    printed.err += text;
+  });
+  const exit = once(demo, 'close').then(([status]) => status as number | null);
+  const ready = () => expect.poll(() => printed.out, { timeout: 20_000 }).toContain('Ctrl-C');
+  return { printed, exit, ready };
+}
+
+/** Runs a command line as a person would paste it. */
+async function paste(line: string): Promise<string> {
+  const shell = spawn('sh', ['-c', line]);
+  let out = '';
+  shell.stdout.on('data', (text) => {
+    out += text;
+  });
+  await once(shell, 'close');
+  return out;
+}
+
+it('prints a curl line that works as it stands, and a signal stops both programs cleanly', async () => {
+  const { printed, exit, ready } = start({ PORT: '0' });
+  await ready();
+  const line = /^ {2}(curl -i (\S+))$/m.exec(printed.out)!;
+  expect(await paste(line[1]!)).toMatch(/^HTTP\/1.1 200 [\s\S]*Cache-Status: [\s\S]*"status":/);
+  demo.kill('SIGINT');
+  expect(await exit).toBe(0);
+  expect(printed.err).toBe('');
+  await expect(fetch(line[2]!)).rejects.toThrow('fetch failed');
+});
+
+it('prints a shell loop that shows the status, the cache and how often upstream was asked', async () => {
+  const { printed, exit, ready } = start({ PORT: '0' });
+  await ready();
+  const loop = /^ {2}id=[\s\S]*^ {2}done$/m.exec(printed.out)![0];
+  const lines = (await paste(loop.replace('seq 25', 'seq 2'))).trimEnd().split('\n');
+  expect(lines).toEqual([
+    expect.stringMatching(/fwd=uri-miss.* "status":"pending" \| you asked 1 times, upstream was asked 1$/),
+    expect.stringMatching(/; hit.* "status":"pending" \| you asked 2 times, upstream was asked 1$/),
+  ]);
+  demo.kill('SIGTERM');
+  expect(await exit).toBe(0);
+});
+
+it('takes another port when the wanted one is not free, and says so', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  const { printed, ready } = start({ PORT: String(port) });
+  await ready();
+  expect(printed.out).toContain(`Port ${port} is not free`);
+  expect(printed.out).not.toContain(`http://127.0.0.1:${port}/`);
+  taken.close();
+});
+
+it('tells the last words of a gateway that does not start, and fails', async () => {
+  const { printed, exit } = start({}, `console.error('no such key'); process.exit(78);`);
+  expect(await exit).toBe(1);
+  expect(printed.err).toMatch(/exit status 78[\s\S]*no such key/);
+});
+
+it('tells the last words of a gateway that dies later, and fails', async () => {
+  const dies = `
+    console.log('not JSON');
+    console.log(JSON.stringify({ msg: 'listening', url: 'http://127.0.0.1:1' }));
+    setTimeout(() => { console.error('out of luck'); process.kill(process.pid, 'SIGKILL'); }, 100);`;
+  const { printed, exit } = start({}, dies);
+  expect(await exit).toBe(1);
+  expect(printed.out).toContain('curl -i http://127.0.0.1:1/');
+  expect(printed.err).toMatch(/SIGKILL[\s\S]*out of luck/);
+});
+
+it('hands the gateway nothing of the operator’s own environment', async () => {
+  const tells = `console.error(Object.keys(process.env).sort().join()); process.exit(1);`;
+  const { printed, exit } = start(
+    { CHROMA_API_KEY_FILE: '/nowhere', CACHE_STORE_URL: 'redis://nowhere' },
+    tells,
+  );
+  await exit;
+  expect(printed.err).toContain('CHROMA_API_KEY,PATH,PORT,UPSTREAM_URL\n');
+});
