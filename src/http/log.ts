@@ -95,7 +95,7 @@ function describe(error: Error): string {
   const stacks: string[] = [];
   let next: unknown = error;
   while (next !== undefined && stacks.length < 5) {
-    stacks.push(next instanceof Error ? (next.stack ?? String(next)) : String(next));
+    stacks.push(next instanceof Error ? (next.stack ?? next.message) : `thrown ${typeof next}`);
     next = next instanceof Error ? next.cause : undefined;
   }
   return stacks.join('\ncaused by: ');
