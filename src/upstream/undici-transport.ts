@@ -2,7 +2,7 @@
  * The Node transport: undici's Pool, twice as fast as the built-in fetch (docs/decisions.md). Keeps
  * connections alive, HTTP/1.1 only, follows nothing, decodes nothing; the caller's signal is the only clock.
  */
-import { Pool } from 'undici';
+import { errors, Pool } from 'undici';
 import { type FaultKind, type Transport, TransportFault } from './transport.ts';
 
 export interface UndiciTransport {
@@ -73,6 +73,8 @@ const KINDS: readonly (readonly [FaultKind, RegExp])[] = [
 
 /** By error code (facts M7), never by text, but for undici's one code with two meanings. */
 function kindOf(error: unknown): FaultKind | undefined {
+  // undici's parser error comes with or without its code, by version.
+  if (error instanceof errors.HTTPParserError) return 'protocol';
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const code = String(error.code);
   if (code === 'UND_ERR_SOCKET' && /^bad (upgrade|response)$/.test(error.message)) return 'protocol';

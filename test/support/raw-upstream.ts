@@ -62,7 +62,11 @@ export function answer(request: RawRequest, extra?: Record<string, unknown>): vo
   request.socket.write(response(200, jobText(request.id, extra), ['Content-Type: application/json']));
 }
 
-export async function startRawUpstream(tls?: TlsOptions): Promise<RawUpstream> {
+/** @param onNoise for bytes that begin no request; ignored without it */
+export async function startRawUpstream(
+  tls?: TlsOptions,
+  onNoise?: (noise: { readonly socket: Socket }) => void,
+): Promise<RawUpstream> {
   let requests = 0;
   let connections = 0;
   let received = '';
@@ -75,6 +79,7 @@ export async function startRawUpstream(tls?: TlsOptions): Promise<RawUpstream> {
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1');
       text += chunk.toString('latin1');
+      if (onNoise && !/^[A-Z]/.test(text)) return onNoise({ socket });
       for (let end = text.indexOf('\r\n\r\n'); end >= 0; end = text.indexOf('\r\n\r\n')) {
         const head = text.slice(0, end);
         text = text.slice(end + 4);
