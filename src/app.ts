@@ -102,5 +102,9 @@ function rawPathOf(request: Request): string {
   const { url } = request;
   const start = url.indexOf('/', url.indexOf('//') + 2);
   const end = url.indexOf('?', start);
-  return url.slice(start, end === -1 ? undefined : end);
+  const path = url.slice(start, end === -1 ? undefined : end);
+  // Node's adapter and the platform normalise dot segments (WHATWG URL); workerd by itself does not.
+  return DOT_SEGMENT.test(path) ? new URL(url).pathname : path;
 }
+
+const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;

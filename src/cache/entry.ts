@@ -47,13 +47,15 @@ function etagOf(body: string): string {
   return `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
 }
 
-/**
- * RFC 9111 §4.2, and a guard against clocks that were set back: an entry from further in the future than
- * its own lifetime cannot be judged, so it is stale. Terminal answers have no clock.
- */
+/** RFC 9111 §4.2; an entry from the future cannot be judged, so it is stale. */
 export function freshnessOf(entry: Entry, now: number): Freshness {
-  if (now < entry.staleAt && now >= entry.storedAt - (entry.staleAt - entry.storedAt)) return 'fresh';
+  if (now < entry.staleAt && !isFromTheFuture(entry, now)) return 'fresh';
   return now < entry.deleteAt ? 'stale' : 'dead';
+}
+
+/** The clock was set back by more than the entry's own lifetime. Never a terminal answer: it has no clock. */
+export function isFromTheFuture(entry: Entry, now: number): boolean {
+  return now < entry.storedAt - (entry.staleAt - entry.storedAt);
 }
 
 /**

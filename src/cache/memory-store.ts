@@ -4,7 +4,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { InvocationId } from '../domain/invocation.ts';
-import { type Entry, supersedes } from './entry.ts';
+import { type Entry, isFromTheFuture, supersedes } from './entry.ts';
 
 /** What an entry costs beside its body: key, objects, strings, the cache's own slots. */
 const OVERHEAD_BYTES = 512;
@@ -20,7 +20,8 @@ export interface Kept {
 
 export interface MemoryStore {
   get(id: InvocationId): Entry | undefined;
-  put(id: InvocationId, entry: Entry): Kept;
+  /** @param now epoch ms: what is held from the future gives way, as a clock that was set back would keep it */
+  put(id: InvocationId, entry: Entry, now: number): Kept;
   /** Entries and accounted bytes of both segments. */
   size(): { readonly entries: number; readonly bytes: number };
 }
@@ -38,9 +39,11 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
 
   return {
     get,
-    put(id, entry) {
+    put(id, entry, now) {
       const held = get(id);
-      if (held !== undefined && held !== entry && !supersedes(entry, held)) return { held, stored: false };
+      if (held !== undefined && held !== entry && !supersedes(entry, held) && !isFromTheFuture(held, now)) {
+        return { held, stored: false };
+      }
       const [own, other] = entry.lifetime === 'negative' ? [negatives, jobs] : [jobs, negatives];
       other.delete(id);
       own.set(id, entry);

@@ -52,12 +52,13 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
   async function load(id: InvocationId): Promise<Lookup> {
     const expired = memory.get(id);
     const kept = store && (await store.get(id));
-    if (kept && freshnessOf(kept, now()) === 'fresh') return found(memory.put(id, kept).held, 'hit');
+    if (kept && freshnessOf(kept, now()) === 'fresh') return found(memory.put(id, kept, now()).held, 'hit');
 
     const askedAt = now();
     try {
       const sourced = await source.ask(id);
-      const { held, stored } = memory.put(id, createEntry(sourced.answer, sourced.answeredAt, lifetimes));
+      const entry = createEntry(sourced.answer, sourced.answeredAt, lifetimes);
+      const { held, stored } = memory.put(id, entry, now());
       if (!sourced.stored) store?.put(id, held);
       return {
         entry: held,
