@@ -14,10 +14,13 @@ import { createSidecar } from './sidecar.ts';
 const EXIT_CONFIG = 78;
 /** How long answers in flight have once the listener is closed (contract §3), ms. */
 const GRACE_MS = 10_000;
+/** How long a slow reader of stdout has for the last lines, ms. */
+const LAST_WORDS_MS = 1_000;
 
 const config = configOrExit();
-const stdout = pino.destination({ fd: 1, sync: false });
-stdout.on('error', () => {}); // a reader that went away must not end the gateway
+// A reader that is slow costs lines beyond this bound, one that went away all of them; neither ends the gateway.
+const stdout = pino.destination({ fd: 1, sync: false, maxLength: 16_777_216 });
+stdout.on('error', () => {});
 let lines = '';
 const log = createLog({
   level: config.logLevel,
@@ -34,7 +37,7 @@ const { server } = sidecar;
 
 server.on('error', (err) => {
   log.event('fatal', 'cannot listen', { err });
-  exit(1);
+  void exit(1);
 });
 server.listen(config.port, config.host, () => {
   const { address, family, port } = server.address() as AddressInfo;
@@ -44,7 +47,7 @@ server.listen(config.port, config.host, () => {
 let stopping = false;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    if (stopping) exit(1);
+    if (stopping) process.exit(1);
     log.event('info', 'stopping', { signal });
     void stop(config.shutdownDelayMs, 0);
   });
@@ -66,21 +69,22 @@ async function stop(delayMs: number, status: number): Promise<void> {
   await closeServer(server, GRACE_MS);
   await sidecar.close();
   log.event('info', 'stopped');
-  exit(status);
+  await exit(status);
 }
 
 function writeLines(): void {
-  stdout.write(lines);
+  if (lines !== '') stdout.write(lines);
   lines = '';
 }
 
-function exit(status: number): never {
-  try {
-    writeLines();
-    stdout.flushSync();
-  } catch {
-    // Nobody reads any more.
-  }
+/** What was logged goes out first; flushing synchronously here would overtake a write that is under way. */
+async function exit(status: number): Promise<never> {
+  writeLines();
+  await new Promise((resolve) => {
+    stdout.once('close', resolve);
+    setTimeout(resolve, LAST_WORDS_MS);
+    stdout.end();
+  });
   process.exit(status);
 }
 

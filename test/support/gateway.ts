@@ -59,10 +59,13 @@ export async function startNode(upstreamUrl: string, env: Env = {}): Promise<Nod
   const child = spawnSidecar({ CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, PORT: '0', ...env });
   const exited = once(child, 'exit').then(([status]) => status as number | null);
   let text = '';
+  let ready = false;
   const listening = Promise.withResolvers<string>();
   const take = (chunk: Buffer) => {
     text += chunk.toString();
-    const line = text.includes('"listening"') ? parseLines(completeLines(text)).find(isListening) : undefined;
+    if (ready || !text.includes('"listening"')) return;
+    const line = parseLines(completeLines(text)).find(isListening);
+    ready = line !== undefined;
     if (line) listening.resolve(String(line.url));
   };
   child.stdout?.on('data', take);
