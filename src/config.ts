@@ -5,7 +5,8 @@
 import { hkdfSync } from 'node:crypto';
 import { DEFAULT_AUDIENCE, parseGrantSecrets } from './domain/grant.ts';
 import type { LifetimeOptions } from './domain/lifetime.ts';
-import { createEnvironment, LOOPBACK } from './environment.ts';
+import { createEnvironment, isDecodable, LOOPBACK } from './environment.ts';
+import { isOrigin } from './http/cors.ts';
 import { LOG_LEVELS, type LogLevel } from './http/log.ts';
 
 export type Runtime = 'node' | 'workers';
@@ -85,6 +86,8 @@ const NAMES = [
 ] as const;
 /** setTimeout's own bound: about 24 days. */
 const MAX_TIMER_MS = 2_147_483_647;
+/** Stays a safe integer with any time of day or size added. */
+const MAX_WHOLE = 2 ** 52 - 1;
 
 /**
  * @param env variables by name; on Workers also bindings of other types, which are not ours to judge
@@ -144,8 +147,11 @@ export function parseConfig(
     } else if (scheme === 'sqlite:' && value.length > scheme.length) {
       return { kind: 'sqlite', path: value.slice(scheme.length) };
     } else if ((scheme === 'redis:' || scheme === 'rediss:') && URL.canParse(value)) {
-      if (URL.parse(value)?.hostname) return { kind: 'redis', url: value };
-      bad('CACHE_STORE_URL', 'names no Redis host');
+      const { hostname = '', username, password, pathname = '' } = URL.parse(value) ?? {};
+      if (hostname === '') bad('CACHE_STORE_URL', 'names no Redis host');
+      else if (!isDecodable(`${username}:${password}`)) bad('CACHE_STORE_URL', 'holds a % that must be %25');
+      else if (!/^\/?\d*$/.test(pathname)) bad('CACHE_STORE_URL', 'may end in the number of a database only');
+      else return { kind: 'redis', url: value };
     } else {
       bad('CACHE_STORE_URL', 'must be memory:, sqlite:PATH, redis://… or rediss://…');
     }
@@ -213,9 +219,9 @@ export function parseConfig(
     lifetimes: {
       inFlightTtlMs: whole('CACHE_IN_FLIGHT_TTL_MS', 2_000, 0, MAX_TIMER_MS),
       notFoundTtlMs: whole('CACHE_NOT_FOUND_TTL_MS', 1_000, 0, MAX_TIMER_MS),
-      staleIfErrorMs: whole('CACHE_STALE_IF_ERROR_MS', 300_000, 0, Number.MAX_SAFE_INTEGER / 2),
+      staleIfErrorMs: whole('CACHE_STALE_IF_ERROR_MS', 300_000, 0, MAX_WHOLE),
     },
-    cacheMaxBytes: whole('CACHE_MAX_BYTES', 67_108_864, 1, Number.MAX_SAFE_INTEGER / 2),
+    cacheMaxBytes: whole('CACHE_MAX_BYTES', 67_108_864, 1, MAX_WHOLE),
     store,
     partition: text('CACHE_PARTITION') ?? partitionOf(upstream.origin, token),
     auth,
@@ -236,12 +242,4 @@ export function parseConfig(
 function partitionOf(upstreamOrigin: string, token: string): string {
   const key = hkdfSync('sha256', token, upstreamOrigin, 'chroma-sync-gateway cache partition', 16);
   return Buffer.from(key).toString('hex');
-}
-
-/** Exactly what a browser would send: no path, no upper case, no default port; mobile schemes too. */
-function isOrigin(text: string): boolean {
-  if (text === '*') return true;
-  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#\s@A-Z]+$/.test(text)) return false;
-  const parsed = URL.parse(text);
-  return parsed !== null && (!/^https?:$/.test(parsed.protocol) || parsed.origin === text);
 }

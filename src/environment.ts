@@ -66,3 +66,13 @@ export function createEnvironment<Name extends string>(
 
   return { text, whole, url, bad, problems: () => problems };
 }
+
+/** Every `%` in a part of a URL begins two hex digits of UTF-8: `decodeURIComponent` would not throw. */
+export function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,9 +1,20 @@
 /** For a message that says which name was probably meant. Pure. */
 
-/** The candidate with the least edit distance (Levenshtein) to `word`; the first of equals. */
+/**
+ * The candidate that shares the most words with `word`, words being what `_` separates; of those the one with
+ * the least edit distance (Levenshtein), which alone would find any short name near an abbreviated one.
+ */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const ranked = candidates.map((candidate) => ({ candidate, distance: distanceOf(word, candidate) }));
-  return ranked.sort((a, b) => a.distance - b.distance)[0]?.candidate;
+  const ranked = candidates.map((candidate) => ({
+    candidate,
+    shared: sharedWords(word, candidate),
+    distance: distanceOf(word, candidate),
+  }));
+  return ranked.sort((a, b) => b.shared - a.shared || a.distance - b.distance)[0]?.candidate;
+}
+
+function sharedWords(a: string, b: string): number {
+  return new Set(a.split('_')).intersection(new Set(b.split('_'))).size;
 }
 
 function distanceOf(a: string, b: string): number {

@@ -13,7 +13,7 @@ export interface SecretScan {
   scrub(text: string): string;
 }
 
-/** @param secrets ASCII; those under 8 characters are not looked for */
+/** @param secrets any text (encoded as UTF-8); those under 8 characters are not looked for */
 export function createSecretScan(secrets: readonly string[]): SecretScan {
   const needles = [...new Set(secrets.filter((secret) => secret.length >= MIN_LENGTH).flatMap(encodingsOf))];
   return {
@@ -23,21 +23,22 @@ export function createSecretScan(secrets: readonly string[]): SecretScan {
 }
 
 function encodingsOf(secret: string): string[] {
-  const base64 = [0, 1, 2].map((offset) => base64At(secret, offset));
-  const hex = Array.from(secret, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+  const bytes = String.fromCharCode(...new TextEncoder().encode(secret));
+  const base64 = [0, 1, 2].map((offset) => base64At(bytes, offset));
+  const hex = Array.from(bytes, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
   return [
     secret,
     ...base64,
     ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
     hex,
     hex.toUpperCase(),
-    encodeURIComponent(secret),
+    encodeURIComponent(secret.toWellFormed()),
   ];
 }
 
-/** Base64 of a secret that stands `offset` bytes into its group of three, without the shared end characters. */
-function base64At(secret: string, offset: number): string {
-  const whole = btoa('\0'.repeat(offset) + secret).replaceAll('=', '');
-  const sharesItsEnd = (offset + secret.length) % 3 !== 0;
+/** Base64 of a secret's bytes that stand `offset` bytes into its group of three, without the shared end characters. */
+function base64At(bytes: string, offset: number): string {
+  const whole = btoa('\0'.repeat(offset) + bytes).replaceAll('=', '');
+  const sharesItsEnd = (offset + bytes.length) % 3 !== 0;
   return whole.slice(offset === 0 ? 0 : offset + 1, sharesItsEnd ? -1 : undefined);
 }

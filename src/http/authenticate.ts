@@ -34,33 +34,40 @@ interface Remembered extends GrantTerm {
   readonly verifyAgainAt: number;
 }
 
-/** What it remembers is its own: bounded in bytes, keyed by the whole token (V26). */
+/** What it remembers is its own: bounded in bytes, keyed by all that was shown, the whole token in it (V26). */
 export function createAuthenticator(options: VerifyOptions): Authenticate {
   const { now } = options;
   const verify = createVerifyGrant(options);
   const remembered = new LRUCache<string, Remembered>({
     maxSize: MAX_REMEMBERED_BYTES,
     // Short names are worst: eight characters of token for some seventy bytes of set and string.
-    sizeCalculation: (_, token) => 1_024 + 8 * token.length,
+    sizeCalculation: (_, shown) => 1_024 + 8 * shown.length,
   });
 
-  async function verifyAndRemember(token: string): Promise<Grant> {
+  async function verifyAndRemember(shown: string, token: string): Promise<Grant> {
     const term = await verify(token);
-    remembered.set(token, { ...term, verifyAgainAt: now() + REMEMBER_MS });
+    remembered.set(shown, { ...term, verifyAgainAt: now() + REMEMBER_MS });
     return term.grant;
   }
 
   return (headers) => {
-    const token = tokenOf(headers);
-    const known = remembered.get(token);
-    if (known === undefined) return verifyAndRemember(token);
+    const shown = shownIn(headers);
+    const known = remembered.get(shown);
     const at = now();
-    if (at >= known.endsAt) {
-      remembered.delete(token);
-      throw unauthorized('expired');
-    }
-    return at < known.verifyAgainAt ? known.grant : verifyAndRemember(token);
+    if (known === undefined || at >= known.verifyAgainAt) return verifyAndRemember(shown, tokenOf(headers));
+    if (at < known.endsAt) return known.grant;
+    remembered.delete(shown);
+    throw unauthorized('expired');
   };
+}
+
+/**
+ * All that decides which token is meant, as it came: what is remembered is found without looking into it. No
+ * header value holds a line end, so two different pairs never look the same.
+ */
+function shownIn({ authorization, chromaToken }: CredentialHeaders): string {
+  if (chromaToken === undefined) return authorization ?? '';
+  return authorization === undefined ? `\n${chromaToken}` : `${authorization}\n${chromaToken}`;
 }
 
 /**

@@ -1,15 +1,13 @@
 /** Which origins may read answers (Fetch standard §3.2). Fixed lists, nothing reflected, never credentials. */
-import type { ResponseHeaders } from './exchange.ts';
-
 export interface CorsPolicy {
   /** Adds the headers that let this origin's scripts read the answer, if it may. */
-  allow(origin: string, headers: ResponseHeaders): void;
+  allow(origin: string, headers: Record<string, string>): void;
 }
 
 const EXPOSED = 'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status';
 
 /** Headers of a preflight's answer; the same for everybody, whatever was asked for. */
-export const PREFLIGHT_HEADERS: ResponseHeaders = {
+export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
   'Access-Control-Allow-Headers': 'Authorization, Content-Type, If-None-Match, X-Request-Id, x-chroma-token',
   'Access-Control-Max-Age': '600',
@@ -26,4 +24,12 @@ export function createCorsPolicy(origins: readonly string[]): CorsPolicy {
       headers['Access-Control-Expose-Headers'] = EXPOSED;
     },
   };
+}
+
+/** Exactly what a browser would send, or `*`: no path, no upper case, no default port; mobile schemes too. */
+export function isOrigin(text: string): boolean {
+  if (text === '*') return true;
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#\s@*A-Z]+$/.test(text)) return false;
+  const parsed = URL.parse(text);
+  return parsed !== null && (!/^https?:$/.test(parsed.protocol) || parsed.origin === text);
 }

@@ -84,11 +84,13 @@ describe('where a token may stand', () => {
 describe('what is remembered', () => {
   test('the second request with a grant is answered at once, with the same grant', async () => {
     const { authenticate } = gateway();
-    const first = await outcomeOf(authenticate, GOOD);
-    const second = await outcomeOfHeaders(authenticate, { chromaToken: GOOD });
-    expect(first.atOnce).toBe(false);
-    expect(second.atOnce).toBe(true);
-    expect(second.grant).toBe(first.grant);
+    for (const shown of [{ authorization: `Bearer ${GOOD}` }, { chromaToken: GOOD }]) {
+      const first = await outcomeOfHeaders(authenticate, shown);
+      const second = await outcomeOfHeaders(authenticate, shown);
+      expect(first.atOnce).toBe(false);
+      expect(second.atOnce).toBe(true);
+      expect(second.grant).toBe(first.grant);
+    }
   });
 
   test('#44 the whole token is the key: equal claims but for `sub`, or a forged end, are strangers', async () => {
