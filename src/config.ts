@@ -87,7 +87,7 @@ const NAMES = [
 /** setTimeout's own bound: about 24 days. */
 const MAX_TIMER_MS = 2_147_483_647;
 /** Stays a safe integer with any time of day or size added. */
-const MAX_WHOLE = 2 ** 52 - 1;
+const MAX_WHOLE = 2 ** 52;
 
 /**
  * @param env variables by name; on Workers also bindings of other types, which are not ours to judge

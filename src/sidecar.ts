@@ -2,7 +2,7 @@
 import type { Server } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
-import { createApp } from './app.ts';
+import { type App, createApp } from './app.ts';
 import { createCoalesce } from './cache/coalesce.ts';
 import { createReadThrough, type Lookup } from './cache/read-through.ts';
 import type { Config } from './config.ts';
@@ -15,6 +15,7 @@ import { openDurable } from './stores.ts';
 import { createUndiciTransport } from './upstream/undici-transport.ts';
 
 export interface Sidecar {
+  readonly app: App;
   readonly server: Server;
   enter(phase: Phase): void;
   /** Flushes the stores and lets go of upstream's connections. */
@@ -52,6 +53,7 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
   const server = createNodeServer({ app, answerWithinMs: upstream.timeoutMs + SOCKET_SLACK_MS });
 
   return {
+    app,
     server,
     enter(next) {
       phase = next;

@@ -14,7 +14,8 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 }
 
 function sharedWords(a: string, b: string): number {
-  return new Set(a.split('_')).intersection(new Set(b.split('_'))).size;
+  const words = b.split('_');
+  return a.split('_').filter((part) => words.includes(part)).length;
 }
 
 function distanceOf(a: string, b: string): number {

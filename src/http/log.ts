@@ -94,9 +94,13 @@ function safeMethod(method: string): string {
 function describe(error: Error): string {
   const stacks: string[] = [];
   let next: unknown = error;
-  while (next !== undefined && stacks.length < 5) {
-    stacks.push(next instanceof Error ? (next.stack ?? next.message) : `thrown ${typeof next}`);
-    next = next instanceof Error ? next.cause : undefined;
+  try {
+    while (next !== undefined && stacks.length < 5) {
+      stacks.push(next instanceof Error ? (next.stack ?? next.message) : `thrown ${typeof next}`);
+      next = next instanceof Error ? next.cause : undefined;
+    }
+  } catch {
+    stacks.push('an error that cannot be told'); // a getter of its own threw
   }
   return stacks.join('\ncaused by: ');
 }

@@ -69,14 +69,15 @@ export function createGuard(options: GuardOptions): Guard {
   });
 
   /** Refuses at once what upstream should not be asked now; cockatiel would let callers wait for the probe. */
-  function admit(): void {
+  function refuse(): void {
     if (breaker.state === CircuitState.HalfOpen) throw broken(1);
     if (breaker.state === CircuitState.Open && now() < probeAt) throw broken((probeAt - now()) / 1000);
-    pause.admit();
+    pause.check();
   }
 
   async function attempt(id: InvocationId, deadline: Deadline): Promise<Sourced> {
-    admit();
+    refuse(); // again: much may have been learned while this caller waited for its place
+    pause.admit();
     try {
       const sourced = await breaker.execute(() => deadline.race(source.ask(id, deadline.signal)));
       pause.end();
@@ -103,7 +104,7 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   async function ask(id: InvocationId): Promise<Sourced> {
-    admit();
+    refuse();
     const deadline = startDeadline(deadlineMs);
     try {
       const work = () => attempts(id, deadline);

@@ -6,6 +6,8 @@ import { type ErrorCode, GatewayError, termsOf } from '../domain/errors.ts';
 
 export interface Pause {
   /** Throws the pause's own error while it lasts. */
+  check(): void;
+  /** The same for a call about to be made; after a 401 the one that gets through is the probe. */
   admit(): void;
   /** Starts or prolongs a pause where the error asks for one. */
   learn(error: GatewayError): void;
@@ -19,21 +21,22 @@ export function createPause(now: () => number): Pause {
   let code: ErrorCode | undefined;
   let until = 0;
 
-  function admit(): void {
+  function check(): void {
     if (code === undefined) return;
     const leftMs = until - now();
-    if (leftMs > 0) {
-      const retryAfter = code === 'upstream_auth' ? secondsOf(code) : Math.ceil(leftMs / 1000);
-      throw new GatewayError(code, { retryAfter, reason: 'paused' });
-    }
-    if (code === 'upstream_auth') {
-      until = now() + secondsOf(code) * 1000; // this caller is the probe; the others go on waiting
-    } else {
-      code = undefined;
-    }
+    if (leftMs <= 0) return;
+    const retryAfter = code === 'upstream_auth' ? secondsOf(code) : Math.ceil(leftMs / 1000);
+    throw new GatewayError(code, { retryAfter, reason: 'paused' });
+  }
+
+  function admit(): void {
+    check();
+    if (code === 'upstream_auth') until = now() + secondsOf(code) * 1000;
+    else code = undefined;
   }
 
   return {
+    check,
     admit,
     learn(error) {
       if (error.code !== 'upstream_auth' && error.code !== 'upstream_rate_limited') return;
