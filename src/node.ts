@@ -45,11 +45,13 @@ server.listen(config.port, config.host, () => {
 });
 
 let stopping = false;
+/** What the process ends with; a crash while it stops counts as one. */
+let exitStatus = 0;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
     if (stopping) process.exit(1);
     log.event('info', 'stopping', { signal });
-    void stop(config.shutdownDelayMs, 0);
+    void stop(config.shutdownDelayMs);
   });
 }
 process.on('uncaughtException', (err) => crash('uncaught exception', err));
@@ -57,19 +59,21 @@ process.on('unhandledRejection', (err) => crash('unhandled rejection', err));
 
 /** A state we did not foresee: finish what is in flight, take nothing new, and let the supervisor restart. */
 function crash(msg: string, thrown: unknown): void {
-  log.event('fatal', msg, { err: thrown instanceof Error ? thrown : new Error(String(thrown)) });
-  if (!stopping) void stop(0, 1);
+  exitStatus = 1;
+  const text = typeof thrown === 'string' ? thrown : `thrown ${typeof thrown}`;
+  log.event('fatal', msg, { err: thrown instanceof Error ? thrown : new Error(text) });
+  if (!stopping) void stop(0);
 }
 
-async function stop(delayMs: number, status: number): Promise<void> {
+async function stop(delayMs: number): Promise<void> {
   stopping = true;
   sidecar.enter('draining');
   await new Promise((resolve) => setTimeout(resolve, delayMs));
   sidecar.enter('closing');
   await closeServer(server, GRACE_MS);
-  await sidecar.close();
+  await sidecar.close().catch((err: unknown) => crash('cannot close', err));
   log.event('info', 'stopped');
-  await exit(status);
+  await exit(exitStatus);
 }
 
 function writeLines(): void {
@@ -80,11 +84,13 @@ function writeLines(): void {
 /** What was logged goes out first; flushing synchronously here would overtake a write that is under way. */
 async function exit(status: number): Promise<never> {
   writeLines();
-  await new Promise((resolve) => {
-    stdout.once('close', resolve);
-    setTimeout(resolve, LAST_WORDS_MS);
+  const isOut = await new Promise((resolve) => {
+    for (const end of ['close', 'error']) stdout.once(end, () => resolve(true));
+    setTimeout(() => resolve(false), LAST_WORDS_MS);
     stdout.end();
   });
+  // A write that nobody takes holds a thread that a normal exit would wait for.
+  if (!isOut) process.kill(process.pid, 'SIGKILL');
   process.exit(status);
 }
 

@@ -1,138 +1,152 @@
-/** Any number of callers, one question (faults.md I; issue of the herd), through real sockets. */
-import { afterEach, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../simulator/simulator.ts';
-import { ask, newId } from './support/ask.ts';
-import { type Gateway, startNode, startWorkerd, TOKEN } from './support/gateway.ts';
-import { herd } from './support/herd.ts';
+/**
+ * Any number of callers of one id cost one upstream call, and all get its outcome (faults.md I, #107 to #109).
+ * A herd of ten thousand sockets on the sidecar; a thousand over four isolates on workerd.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createSimulator } from '../simulator/simulator.ts';
+import { ask } from './support/ask.ts';
+import { type Answer, type Caller, cacheStatusOf, gather, startFleet, tally } from './support/callers.ts';
+import { type Gateway, type LogLine, RUNTIMES, TOKEN } from './support/gateway.ts';
+import { eventually } from './support/jobs.ts';
 
-const MISS = 'chroma-sync-gateway; fwd=uri-miss; fwd-status=200; stored';
+const HERD = { node: 10_000, workerd: 1_000 };
+const TTL_MS = 1_000;
+const ENV = { CACHE_IN_FLIGHT_TTL_MS: String(TTL_MS), UPSTREAM_TIMEOUT_MS: '25000', LOG_LEVEL: 'warn' };
 
-describe('coalescing', { timeout: 60_000 }, () => {
-  let simulator: Simulator;
+describe.each(RUNTIMES)('a herd on %s', (runtime) => {
+  const count = HERD[runtime];
+  const simulator = createSimulator({ token: TOKEN });
   let gateway: Gateway;
-  afterEach(async () => {
+  let urls: readonly string[];
+  let herd: Caller[];
+  beforeAll(async () => {
+    ({ gateway, urls } = await startFleet(runtime, await simulator.listen(), ENV));
+    herd = await gather(urls, count);
+  });
+  afterEach(() => simulator.heal());
+  afterAll(async () => {
+    for (const caller of herd) caller.leave();
     await gateway.stop();
     await simulator.close();
   });
-  async function start(env: Record<string, string> = {}): Promise<void> {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startNode(await simulator.listen(), { LOG_LEVEL: 'warn', ...env });
+
+  /** Whatever was sent before is where it can get: a lookup of another id went all the way after it. */
+  async function fence(): Promise<void> {
+    for (const url of urls) {
+      const id = simulator.addJob();
+      expect((await ask(url, id)).status).toBe(200);
+    }
   }
 
-  it('#107 ten thousand cold callers cost one upstream call, and one again at the moment of expiry', async () => {
-    await start({ CACHE_IN_FLIGHT_TTL_MS: '20000', UPSTREAM_TIMEOUT_MS: '30000' });
-    const id = simulator.addJob({ state: 'processing' });
-    const urls = [simulator.invocationUrl(id).replace(simulator.url, gateway.url)];
-    simulator.latency(1_500, { id });
-    const cold = await herd({ urls, callers: 10_000 });
-    expect(simulator.count(id)).toBe(1);
-    const etag = (await ask(gateway.url, id)).headers.get('etag');
-    const hits = cold.answers[`200 ${etag} chroma-sync-gateway; hit`] ?? 0;
-    const collapsed = cold.answers[`200 ${etag} ${MISS}; collapsed`] ?? 0;
-    expect(cold.answers[`200 ${etag} ${MISS}`]).toBe(1);
-    // Whoever is read from its socket after the answer came is a hit, however close.
-    expect(hits + collapsed).toBe(9_999);
-    expect(collapsed).toBeGreaterThan(5_000);
-    expect(Object.keys(cold.answers).length).toBeLessThanOrEqual(3);
-  });
-
-  it('#107 at the moment of expiry, too', async () => {
-    await start({ CACHE_IN_FLIGHT_TTL_MS: '300', UPSTREAM_TIMEOUT_MS: '30000' });
-    const id = simulator.addJob({ state: 'processing' });
-    const first = await ask(gateway.url, id);
-    await new Promise((resolve) => setTimeout(resolve, 350));
+  /** The herd asks while upstream is held; `meanwhile` happens once all of them wait. */
+  async function stampede(
+    id: string,
+    callers: readonly Caller[],
+    meanwhile = async () => {},
+  ): Promise<Answer[]> {
+    const before = simulator.count(id);
     simulator.hold({ id });
-    const again = herd({
-      urls: [simulator.invocationUrl(id).replace(simulator.url, gateway.url)],
-      callers: 5_000,
-    });
-    await simulator.arrived(2, id);
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    const answers = callers.map((caller) => caller.ask(id));
+    await simulator.arrived(before + 1, id);
+    await fence();
+    await meanwhile();
+    expect(simulator.count(id)).toBe(before + 1);
     simulator.release({ id });
-    const { answers } = await again;
-    expect(simulator.count(id)).toBe(2);
-    const stale = `200 ${first.headers.get('etag')} ${MISS.replace('uri-miss', 'stale')}`;
-    expect(answers[stale]).toBe(1);
-    expect(
-      (answers[`${stale}; collapsed`] ?? 0) +
-        (answers[`200 ${first.headers.get('etag')} chroma-sync-gateway; hit`] ?? 0),
-    ).toBe(4_999);
-  });
+    return Promise.all(answers);
+  }
 
-  it('#108 #110 callers that leave, the first among them, end nothing for the others', async () => {
-    await start();
-    const id = simulator.addJob({ state: 'complete' });
-    simulator.latency(600, { id });
-    const { answers } = await herd({
-      urls: [simulator.invocationUrl(id).replace(simulator.url, gateway.url)],
-      callers: 1_000,
-      leave: 500,
+  function expectOneCall(answers: readonly Answer[], forwarded: 'uri-miss' | 'stale'): void {
+    expect(tally(answers, ({ status }) => status)).toEqual({ 200: answers.length });
+    expect(new Set(answers.map((answer) => answer.header('etag'))).size).toBe(1);
+    expect(tally(answers, cacheStatusOf)).toEqual({
+      [`fwd=${forwarded}; fwd-status=200; stored`]: 1,
+      [`fwd=${forwarded}; fwd-status=200; stored; collapsed`]: answers.length - 1,
     });
-    expect(answers.left).toBe(500);
-    expect(
-      Object.entries(answers)
-        .filter(([kind]) => kind.startsWith('200'))
-        .reduce((sum, [, count]) => sum + count, 0),
-    ).toBe(500);
+  }
+
+  it(`#107 ${count} cold callers of one id cost one upstream call, ${count} more at its expiry one more`, async () => {
+    const id = simulator.addJob({ state: 'processing' });
+    const cold = await stampede(id, herd);
+    expectOneCall(cold, 'uri-miss');
     expect(simulator.count(id)).toBe(1);
-    const abandoned = simulator.addJob({ state: 'complete' });
-    simulator.latency(300, { id: abandoned });
-    await herd({
-      urls: [simulator.invocationUrl(abandoned).replace(simulator.url, gateway.url)],
-      callers: 10,
-      leave: 10,
-    });
-    await expect
-      .poll(async () => (await ask(gateway.url, abandoned)).cacheStatus)
-      .toBe('chroma-sync-gateway; hit');
-    expect(simulator.count(abandoned)).toBe(1);
+
+    await sleep(TTL_MS + 1);
+    const expired = await stampede(id, herd);
+    expectOneCall(expired, 'stale');
+    expect(simulator.count(id)).toBe(2);
+    expect(expired[0]!.header('etag')).toBe(cold[0]!.header('etag'));
   });
 
-  it('#109 a failure reaches everybody who waits, at once', async () => {
-    await start();
-    const id = simulator.addJob();
-    simulator.fault({ type: 'status', status: 500, delayMs: 800 }, { id });
-    const { answers, tookMs } = await herd({
-      urls: [simulator.invocationUrl(id).replace(simulator.url, gateway.url)],
-      callers: 1_000,
-    });
-    expect(answers['502 upstream_error']).toBe(1_000);
-    expect(simulator.count(id)).toBeLessThanOrEqual(2);
-    expect(tookMs).toBeLessThan(4_000);
-    await expect
-      .poll(() => gateway.logs().filter(({ msg }) => msg === 'upstream call failed').length)
-      .toBe(simulator.count(id));
-  });
-
-  it('#111 ten thousand distinct cold ids: 64 at once, a queue, the rest refused cleanly, hits undisturbed', async () => {
-    await start({ LOG_LEVEL: 'error' });
-    const known = simulator.addJob({ state: 'complete' });
-    await ask(gateway.url, known);
-    simulator.latency(100);
-    const urls = Array.from({ length: 10_000 }, () => `${gateway.url}/api/v1/invocations/${newId()}`);
-    const storm = herd({ urls, callers: 10_000 });
-    await simulator.arrived(50);
-    for (let i = 0; i < 20; i++)
-      expect((await ask(gateway.url, known)).cacheStatus).toBe('chroma-sync-gateway; hit');
-    const { answers } = await storm;
-    expect(simulator.counts().maxConcurrent).toBeLessThanOrEqual(64);
-    expect(Object.keys(answers).sort()).toEqual(['404 not_found', '503 overloaded']);
-    expect(answers['404 not_found']! + answers['503 overloaded']!).toBe(10_000);
-  });
-
-  it('#134 a thousand callers over four isolates cost one upstream call, and no isolate hangs', async () => {
-    simulator = createSimulator({ token: TOKEN });
-    const workerd = await startWorkerd(await simulator.listen(), { LOG_LEVEL: 'warn' }, { isolates: 4 });
-    gateway = workerd;
-    for (const state of ['processing', 'complete'] as const) {
-      const id = simulator.addJob({ state });
-      simulator.latency(1_000, { id });
-      const urls = workerd.urls.map((url) => `${url}/api/v1/invocations/${id}`);
-      const { answers } = await herd({ urls, callers: 1_000 });
-      expect(simulator.count(id)).toBe(1);
-      expect(Object.keys(answers).every((kind) => kind.startsWith('200 '))).toBe(true);
-      expect(Object.entries(answers).filter(([kind]) => kind.endsWith(MISS))[0]?.[1]).toBe(1);
+  it(`#107 ${count} callers around the very moment of expiry cost one upstream call`, async () => {
+    const id = simulator.addJob({ state: 'processing' });
+    expect((await ask(urls[0]!, id)).status).toBe(200);
+    await sleep(TTL_MS - 100);
+    simulator.hold({ id });
+    const answers: Promise<Answer>[] = [];
+    const share = Math.ceil(herd.length / 10);
+    for (let from = 0; from < herd.length; from += share) {
+      answers.push(...herd.slice(from, from + share).map((caller) => caller.ask(id)));
+      await sleep(20);
     }
-    expect(gateway.printed()).not.toMatch(/different request|never generate/);
+    await simulator.arrived(2, id);
+    await fence();
+    simulator.release({ id });
+    const all = await Promise.all(answers);
+    const how = tally(all, cacheStatusOf);
+    expect(tally(all, ({ status }) => status)).toEqual({ 200: count });
+    expect(new Set(all.map((answer) => answer.header('etag'))).size).toBe(1);
+    expect(how['fwd=stale; fwd-status=200; stored']).toBe(1);
+    expect((how.hit ?? 0) + (how['fwd=stale; fwd-status=200; stored; collapsed'] ?? 0)).toBe(count - 1);
+    expect(simulator.count(id)).toBe(2);
+  });
+
+  it('#108 the caller whose question it is leaves: all others are answered, by the same upstream call', async () => {
+    const id = simulator.addJob({ state: 'pending' });
+    const [leader] = await gather(urls[0]!, 1);
+    simulator.hold({ id });
+    const lost = leader!.ask(id);
+    await simulator.arrived(1, id);
+    const answers = herd.map((caller) => caller.ask(id));
+    await fence();
+    leader!.leave();
+    expect((await lost).status).toBe(0);
+    await fence();
+    simulator.release({ id });
+    const all = await Promise.all(answers);
+    expect(tally(all, ({ status }) => status)).toEqual({ 200: count });
+    expect(tally(all, cacheStatusOf)).toEqual({ 'fwd=uri-miss; fwd-status=200; stored; collapsed': count });
+    expect(simulator.count(id)).toBe(1);
+  });
+
+  it('#109 the call fails and a stale answer is known: everybody gets that, labelled, at once', async () => {
+    const id = simulator.addJob({ state: 'processing' });
+    const known = await ask(urls[0]!, id);
+    expect(known.status).toBe(200);
+    await sleep(TTL_MS + 1);
+    simulator.fault({ type: 'status', status: 500 }, { id });
+    const answers = await stampede(id, herd);
+    expect(tally(answers, ({ status }) => status)).toEqual({ 200: count });
+    expect(tally(answers, ({ body }) => String(body === known.text))).toEqual({ true: count });
+    for (const answer of answers) {
+      expect(cacheStatusOf(answer)).toMatch(/^hit; ttl=-\d+; detail=stale-if-error$/);
+      expect(Number(answer.header('age'))).toBeGreaterThanOrEqual(1);
+    }
+    expect(simulator.count(id)).toBe(2);
+  });
+
+  // The last: on workerd its failures, as many as callers, open each isolate's breaker.
+  it('#109 the call fails: everybody gets the same error at once, and nobody asks again for himself', async () => {
+    const id = simulator.addJob();
+    simulator.fault({ type: 'status', status: 500 }, { id });
+    const answers = await stampede(id, herd);
+    const essence = ({ status, body }: Answer) =>
+      `${status} ${body.replace(/"request_id":"[^"]*"/, '"request_id":"…"')}`;
+    expect(Object.values(tally(answers, essence))).toEqual([count]);
+    expect(essence(answers[0]!)).toContain('502 {"error":"upstream_error"');
+    expect(simulator.count(id)).toBe(1);
+    const isTold = (line: LogLine) => line.msg === 'upstream call failed' && line.invocationId === id;
+    const told = () => gateway.logs().filter(isTold).length;
+    expect(await eventually(told, 2_000)).toBe(1); // once a call, however many waited
   });
 });

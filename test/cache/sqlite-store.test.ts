@@ -46,6 +46,8 @@ describe('the SQLite store keeps the contract of a durable tier', () => {
   });
 });
 
+const FAILING = { tier: 'sqlite', ok: false, trouble: 'failing' } as const;
+
 describe('the SQLite store and its file', () => {
   let folder: string;
   let path: string;
@@ -191,8 +193,9 @@ describe('the SQLite store and its file', () => {
     const store = await open();
     const id = newId();
     store.put(id, entryOf(id, COMPLETE));
-    expect(await eventually(() => reports.length, SLACK_MS)).toBe(1);
-    expect(store.health()).toEqual({ tier: 'sqlite', ok: false, trouble: 'failing' });
+    // A busy machine may be 'too slow' at first; what counts is that it is said once that it fails.
+    await expect.poll(() => store.health(), { timeout: SLACK_MS }).toEqual(FAILING);
+    expect(reports.filter(({ trouble }) => trouble === FAILING.trouble)).toEqual([FAILING]);
     expect(await store.get(newId())).toBeUndefined();
   });
 

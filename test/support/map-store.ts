@@ -9,17 +9,21 @@ import type { InvocationId } from '../../src/domain/invocation.ts';
 import type { Lifetimes } from '../../src/domain/lifetime.ts';
 
 export interface MapDisk {
-  /** A process's view of the disk; another process is another `open`. */
+  /** One process's view of the disk. */
   open(lifetimes: Lifetimes, now: () => number): Store;
-  /** What would survive a crash now, by id. */
-  readonly values: Map<InvocationId, string>;
+  /** The process that opened last dies: what it had not written by now is lost. */
+  crash(): void;
+  /** What is on the disk, by id. */
+  readonly values: ReadonlyMap<InvocationId, string>;
 }
 
 /** @param lagMs how long a put may stay in the process before it is on the disk */
 export function createMapDisk(lagMs = 0): MapDisk {
   const values = new Map<InvocationId, string>();
+  let crash = () => {};
   return {
     values,
+    crash: () => crash(),
     open(lifetimes, now) {
       const pending = new Map<InvocationId, { readonly text: string; readonly dueAt: number }>();
 
@@ -35,6 +39,10 @@ export function createMapDisk(lagMs = 0): MapDisk {
         const text = pending.get(id)?.text ?? values.get(id);
         return text === undefined ? undefined : decodeEntry(id, text, lifetimes);
       }
+      crash = () => {
+        flush(now());
+        pending.clear();
+      };
       return {
         get: async (id) => read(id),
         put(id, entry) {

@@ -1,0 +1,108 @@
+/**
+ * The floor plan as a function: source texts in, what they break out. A file imports from its own room or
+ * from a lower floor, never up, never sideways, never in a circle. Reads no files and knows no test runner.
+ */
+import { posix } from 'node:path';
+
+/** Source texts by path below `src`, with `/` between the parts. */
+export type Sources = Readonly<Record<string, string>>;
+
+interface Room {
+  readonly name: string;
+  readonly floor: number;
+}
+
+const FOLDERS: Readonly<Record<string, number>> = { domain: 1, cache: 2, upstream: 2, http: 3 };
+const ROOT_FILES: Readonly<Record<string, number>> = {
+  app: 4,
+  config: 4,
+  environment: 4,
+  gateway: 4,
+  node: 5,
+  'node-server': 5,
+  sidecar: 5,
+  stores: 5,
+  worker: 5,
+};
+const MAX_LINES = 250;
+const VAGUE_NAME = /^(utils?|common|types?|helpers?|index)$/;
+/** `from '…'`, `import '…'`, `import('…')` (types too), `require('…')`, `new URL('…', import.meta.url)`. */
+const IMPORTS = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*|\bnew URL\s*\(\s*)(['"`])([^'"`\n]+)\1/g;
+
+/** One line a breach; empty when the plan holds. */
+export function breachesOf(sources: Sources): string[] {
+  const paths = Object.keys(sources).sort();
+  return [
+    ...paths.flatMap((path) => shapeBreaches(path, sources[path]!)),
+    ...paths.flatMap((path) =>
+      importsOf(sources[path]!).flatMap((target) => importBreaches(path, target, sources)),
+    ),
+    ...circlesOf(sources),
+  ];
+}
+
+/** What a source text imports, as written; comments aside. */
+export function importsOf(text: string): string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+  return [...code.matchAll(IMPORTS)].map((match) => match[2]!);
+}
+
+function roomOf(path: string): Room | undefined {
+  const [first = '', second] = path.split('/');
+  if (second === undefined) {
+    const floor = ROOT_FILES[first.replace(/\.ts$/, '')];
+    return floor === undefined ? undefined : { name: `floor ${floor}`, floor };
+  }
+  const floor = FOLDERS[first];
+  return floor === undefined ? undefined : { name: `${first}/`, floor };
+}
+
+function shapeBreaches(path: string, text: string): string[] {
+  const found: string[] = [];
+  const name = posix.basename(path, '.ts');
+  const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
+  if (roomOf(path) === undefined) found.push(`${path}: stands on no floor`);
+  if (path.split('/').length > 2) found.push(`${path}: a folder inside a floor`);
+  if (lines > MAX_LINES) found.push(`${path}: ${lines} lines, at most ${MAX_LINES}`);
+  if (VAGUE_NAME.test(name)) found.push(`${path}: a name that says nothing`);
+  return found;
+}
+
+function importBreaches(path: string, target: string, sources: Sources): string[] {
+  const from = roomOf(path);
+  if (!target.startsWith('.')) {
+    const isFree = from?.name !== 'domain/' || /^zod(\/|$)/.test(target);
+    return isFree ? [] : [`${path} imports ${target}: domain/ knows zod and itself`];
+  }
+  const reached = resolve(path, target);
+  const to = roomOf(reached);
+  if (!(reached in sources)) return [`${path} imports ${target}: no such file in src`];
+  if (from === undefined || to === undefined || from.name === to.name) return [];
+  if (to.floor > from.floor) return [`${path} imports ${reached}: upward`];
+  if (to.floor === from.floor) return [`${path} imports ${reached}: sideways`];
+  return [];
+}
+
+function resolve(path: string, target: string): string {
+  return posix.normalize(posix.join(posix.dirname(path), target));
+}
+
+/** Each circle once, by a walk in depth. */
+function circlesOf(sources: Sources): string[] {
+  const done = new Set<string>();
+  const trail: string[] = [];
+  const found: string[] = [];
+  const visit = (path: string): void => {
+    const start = trail.indexOf(path);
+    if (start >= 0) found.push(`a circle: ${[...trail.slice(start), path].join(' -> ')}`);
+    if (start >= 0 || done.has(path) || sources[path] === undefined) return;
+    trail.push(path);
+    for (const target of importsOf(sources[path])) {
+      if (target.startsWith('.')) visit(resolve(path, target));
+    }
+    trail.pop();
+    done.add(path);
+  };
+  for (const path of Object.keys(sources).sort()) visit(path);
+  return found;
+}
