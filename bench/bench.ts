@@ -5,6 +5,7 @@
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { othersShare } from './cpu.ts';
 import { measureEconomy } from './economy.ts';
 import { measureHits } from './hits.ts';
 import { measureMemory } from './memory.ts';
@@ -22,6 +23,8 @@ const THEMES: Record<string, (options: ThemeOptions) => Promise<Outcome>> = {
   start: measureStart,
 };
 
+/** More of the cores than this in other hands, and figures are noise. */
+const BUSY = 0.05;
 /** However stuck something is. */
 const LIMIT_MS = 2 * 3_600_000;
 
@@ -43,6 +46,7 @@ if (options === undefined) {
 async function bench({ only, rounds, seconds, markdown }: NonNullable<ReturnType<typeof readOptions>>) {
   needs('taskset');
   pinMyself();
+  const others = await othersShare();
   const progress = (line: string) => process.stderr.write(`${line}\n`);
   const outcomes: Outcome[] = [];
   const failures: string[] = [];
@@ -56,10 +60,12 @@ async function bench({ only, rounds, seconds, markdown }: NonNullable<ReturnType
   }
   const { length: cores, 0: core } = cpus();
   const machine = `${cores} x ${core?.model.trim() ?? 'unknown'}, Node ${process.version}`;
-  const pinning = PINNED ? '' : '; NOTHING WAS PINNED: ratios mean little';
-  process.stdout.write(
-    `${machine}; ${rounds} rounds of ${seconds} s${pinning}\n\n${render(outcomes, markdown)}`,
-  );
+  const doubts = [
+    ...(PINNED ? [] : ['NOTHING WAS PINNED: ratios mean little']),
+    ...(others > BUSY ? [`THE MACHINE WAS BUSY: ${Math.round(others * 100)} % before it began`] : []),
+  ];
+  const heading = [machine, `${rounds} rounds of ${seconds} s`, ...doubts].join('; ');
+  process.stdout.write(`${heading}\n\n${render(outcomes, markdown)}`);
   for (const line of missingTools()) process.stdout.write(`\nskipped: ${line}\n`);
   for (const failure of failures) process.stderr.write(`\nfailed: ${failure}\n`);
   if (failures.length > 0) process.exitCode = 1;

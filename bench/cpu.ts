@@ -3,6 +3,7 @@
  * same core, which throughput cannot tell.
  */
 import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 /** Linux's USER_HZ, 100 on every common build. */
 const TICK_MS = 10;
@@ -18,4 +19,17 @@ export function cpuMs(pid: number | undefined): number {
   } catch {
     return Number.NaN;
   }
+}
+
+/** The share of all cores that is busy, watched for a second, while the bench itself does nothing. */
+export async function othersShare(): Promise<number> {
+  const times = () => cpus().map((core) => core.times);
+  const sum = (key: 'idle' | 'all') =>
+    times().reduce(
+      (total, { user, nice, sys, idle, irq }) => total + idle + (key === 'all' ? user + nice + sys + irq : 0),
+      0,
+    );
+  const [idle, all] = [sum('idle'), sum('all')];
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  return 1 - (sum('idle') - idle) / (sum('all') - all);
 }

@@ -70,10 +70,10 @@ function hitTable({ perSecond, cpu, bytes }: Figures): Table {
     title: 'Hits, one core',
     notes: [
       'wrk -t1 -c32, kept-alive connections; the server on core 0, wrk on core 1. Medians of the rounds and, in',
-      'brackets, smallest and largest; ratios round by round, 304s to 304s. CPU: processor time a request.',
-      'The log file is on the disk that nginx logs to as well; the pipe is read on core 1.',
+      'brackets, smallest and largest; ratios round by round, 304s to 304s. CPU: processor time a request,',
+      'and bare divided by it. The log file is on the disk that nginx logs to as well; the pipe is read on core 1.',
     ],
-    columns: ['who answers', 'requests/s', 'x bare', 'x nginx', 'CPU, µs', 'bytes'],
+    columns: ['who answers', 'requests/s', 'x bare', 'x nginx', 'CPU, µs', 'CPU: x bare', 'bytes'],
     rows: perSecond.names().map((name) => {
       const own = perSecond.of(name);
       const suffix = name.endsWith(', 304') ? ', 304' : '';
@@ -83,6 +83,7 @@ function hitTable({ perSecond, cpu, bytes }: Figures): Table {
         spread(ratios(own, perSecond.of(`bare node:http${suffix}`)), ratio),
         spread(ratios(own, perSecond.of(`nginx proxy_cache${suffix}`)), ratio),
         spread(cpu.of(name)),
+        spread(ratios(cpu.of(`bare node:http${suffix}`), cpu.of(name)), ratio),
         number(median(bytes.of(name))),
       ];
     }),

@@ -20,7 +20,10 @@ const LAST_WORDS_MS = 1_000;
 const config = configOrExit();
 // A reader that is slow costs lines beyond this bound, one that went away all of them; neither ends the gateway.
 const stdout = pino.destination({ fd: 1, sync: false, maxLength: 16_777_216 });
-stdout.on('error', () => {});
+let isRead = true;
+stdout.on('error', () => {
+  isRead = false;
+});
 let lines = '';
 const log = createLog({
   level: config.logLevel,
@@ -85,8 +88,8 @@ function writeLines(): void {
 async function exit(status: number): Promise<never> {
   writeLines();
   const isOut = await new Promise((resolve) => {
-    for (const end of ['close', 'error']) stdout.once(end, () => resolve(true));
-    setTimeout(() => resolve(false), LAST_WORDS_MS);
+    stdout.once('close', () => resolve(true));
+    setTimeout(() => resolve(!isRead), isRead ? LAST_WORDS_MS : 0);
     stdout.end();
   });
   // A write that nobody takes holds a thread that a normal exit would wait for.

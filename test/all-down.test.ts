@@ -38,7 +38,8 @@ describe.each(RUNTIMES)('upstream down on %s', (runtime) => {
       );
       const { health, ready, body } = await probe(gateway.url);
       expect([health, ready, body.status]).toEqual([200, 200, 'ready']);
-      expect(JSON.stringify(body.upstream)).not.toBe('{}');
+      expect(body.upstream).toMatchObject({ breaker: 'open' });
+      // An isolate's own calls are few: its objects make them.
       if (runtime === 'node') expect(body.upstream.failures).toBeGreaterThan(0);
     } finally {
       await gateway.stop();

@@ -102,7 +102,7 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
     await new Promise((resolve) => setTimeout(resolve, 100)); // the second caller has no event of its own
     simulator.release({ id });
     const caches = (await Promise.all(both)).map(([line]) => line?.cache);
-    expect(caches.sort()).toEqual(['collapsed', 'miss']);
+    expect(new Set(caches)).toEqual(new Set(['collapsed', 'miss']));
     simulator.fault({ type: 'status', status: 500 }, { id });
     await new Promise((resolve) => setTimeout(resolve, TTL_MS + 20));
     expect(await lookup(id)).toEqual([

@@ -14,7 +14,7 @@ interface Lock {
   readonly packages: Readonly<Record<string, LockEntry>>;
 }
 type Manifest = Readonly<
-  Record<'dependencies' | 'devDependencies' | 'optionalDependencies', object | undefined>
+  Partial<Record<'dependencies' | 'devDependencies' | 'optionalDependencies', Record<string, string>>>
 > & {
   readonly version?: string;
 };

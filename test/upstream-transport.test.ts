@@ -1,284 +1,223 @@
-/** Faults below HTTP's meaning (faults.md E): refused, reset, cut, hanging, garbage, TLS. */
-import { createServer } from 'node:net';
-import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+/** Faults on an established connection (faults.md E): reset, cut, lying, garbage, uninvited, redirects. */
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ask, newId } from './support/ask.ts';
-import { makeCertificates } from './support/certificates.ts';
-import { type Gateway, RUNTIMES, startGateway, startNode, startWorkerd, TOKEN } from './support/gateway.ts';
+import { RUNTIMES } from './support/gateway.ts';
 import {
   answer,
   jobText,
   type RawRequest,
-  type RawUpstream,
+  type RawScript,
   response,
   startRawUpstream,
 } from './support/raw-upstream.ts';
+import { useRig } from './support/upstream-rig.ts';
 
-/** One deadline for everything below, short enough to wait for. */
-const DEADLINE_MS = 1_000;
+/** What cannot be shown on workerd, and why; facts M21: it reports every parser error as a lost connection. */
+const NOT_ON_WORKERD: Readonly<Record<string, string>> = {
+  'Content-Length and Transfer-Encoding': "workerd's parser lets Transfer-Encoding win (RFC 9112 §6.3)",
+  '20 KB of headers': "workerd's parser takes them: it is an answer",
+  'a status below 100': 'told from a lost connection by nothing: 503 after a retry',
+};
+
+const CHUNKED = 'Transfer-Encoding: chunked';
+const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+
+const CUTS: readonly (readonly [string, RawScript])[] = [
+  [
+    'a reset mid-body',
+    ({ socket, id }) => {
+      socket.write(response(200, jobText(id)).subarray(0, -20));
+      // Once the bytes are out; a reset at once could overtake them.
+      setTimeout(() => socket.resetAndDestroy(), 30);
+    },
+  ],
+  [
+    'a Content-Length that is too long',
+    ({ socket, id }) => socket.end(response(200, jobText(id), ['Content-Length: 5000'])),
+  ],
+  [
+    'a Content-Length that is too short',
+    ({ socket, id }) => socket.end(response(200, jobText(id), ['Content-Length: 40'])),
+  ],
+  [
+    'chunks without a last one, though the job in them is whole',
+    ({ socket, id }) => socket.end(response(200, chunk(jobText(id)), [CHUNKED])),
+  ],
+  [
+    'a last chunk that is cut',
+    ({ socket, id }) => socket.end(response(200, chunk(jobText(id)).slice(0, -9), [CHUNKED])),
+  ],
+  [
+    'a close-delimited body that is cut',
+    ({ socket, id }) => socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${jobText(id).slice(0, -5)}`),
+  ],
+];
+
+const GARBAGE: readonly (readonly [string, RawScript])[] = [
+  ['garbage', ({ socket }) => socket.end('\x00\x01\x02 this is no HTTP\r\n\r\n')],
+  ['HTTP/0.9', ({ socket, id }) => socket.end(jobText(id))],
+  [
+    'Content-Length and Transfer-Encoding',
+    ({ socket, id }) => {
+      const body = `${chunk(jobText(id))}0\r\n\r\n`;
+      socket.end(response(200, body, [`Content-Length: ${body.length}`, CHUNKED]));
+    },
+  ],
+  [
+    'two Content-Lengths',
+    ({ socket, id }) => {
+      const text = jobText(id);
+      socket.end(response(200, text, ['Content-Length: 5', `Content-Length: ${text.length}`]));
+    },
+  ],
+  [
+    'a negative Content-Length',
+    ({ socket, id }) => socket.end(response(200, jobText(id), ['Content-Length: -1'])),
+  ],
+  ['a chunk size that is no number', ({ socket }) => socket.end(response(200, 'zz\r\nabc\r\n', [CHUNKED]))],
+  [
+    'a chunk size of 2^72',
+    ({ socket }) => socket.end(response(200, `${'f'.repeat(18)}\r\nabc\r\n`, [CHUNKED])),
+  ],
+  ['a CR inside a header', ({ socket, id }) => socket.end(response(200, jobText(id), ['X-A: b\rX-B: c']))],
+  ['a NUL inside a header', ({ socket, id }) => socket.end(response(200, jobText(id), ['X-A: b\0c']))],
+  [
+    '20 KB of headers',
+    ({ socket, id }) => socket.end(response(200, jobText(id), [`X-Big: ${'x'.repeat(20_000)}`])),
+  ],
+  ['a status below 100', ({ socket, id }) => socket.end(response('000 X', jobText(id)))],
+  [
+    'a protocol that was never asked for',
+    ({ socket }) =>
+      socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
+  ],
+];
 
 describe.each(RUNTIMES)('upstream transport on %s', (runtime) => {
-  let upstream: RawUpstream;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    upstream = await startRawUpstream();
-    gateway = await startGateway(runtime, upstream.url, {
-      UPSTREAM_TIMEOUT_MS: String(DEADLINE_MS),
-      CACHE_IN_FLIGHT_TTL_MS: '100',
-    });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await upstream.close();
-  });
+  const rig = useRig(runtime, { CACHE_IN_FLIGHT_TTL_MS: '100' });
+  beforeEach(() => rig.calm());
 
-  async function expectFault(script: (request: RawRequest) => void, codes: readonly string[], calls: number) {
-    upstream.script(script);
-    const before = upstream.requests();
-    const asked = await ask(gateway.url, newId());
-    expect(codes).toContain(asked.error.error);
-    expect(asked.headers.get('cache-control')).toBe('no-store');
-    expect(upstream.requests() - before).toBeLessThanOrEqual(calls);
-    return asked;
-  }
+  const rows = (all: readonly (readonly [string, RawScript])[]) =>
+    all.filter(([name]) => runtime === 'node' || !(name in NOT_ON_WORKERD));
 
   it('#58 a reset before the headers, on a reused socket, costs one retry and nobody notices', async () => {
-    upstream.script((request) => answer(request));
-    expect((await ask(gateway.url, newId())).status).toBe(200);
-    upstream.script((request) =>
-      request.earlierHere > 0 ? request.socket.resetAndDestroy() : answer(request),
-    );
-    for (let i = 0; i < 3; i++) expect((await ask(gateway.url, newId())).status).toBe(200);
+    let resets = 0;
+    const { status, cacheStatus, calls } = await rig.fault((request) => {
+      // calm() left a connection with a past; the second call comes on a fresh one.
+      if (request.earlierHere === 0 || resets > 0) return answer(request);
+      resets++;
+      request.socket.resetAndDestroy();
+    });
+    expect([status, cacheStatus]).toEqual([200, 'chroma-sync-gateway; fwd=uri-miss; fwd-status=200; stored']);
+    expect([resets, calls]).toEqual([1, 2]);
   });
 
-  const bodyCuts: readonly [string, (request: RawRequest) => void][] = [
+  it.each(rows(CUTS))(
+    '#59 %s is an unusable answer, logged with the bytes that came',
+    async (_name, script) => {
+      const asked = await rig.fault(script);
+      expect([asked.status, asked.error.error, asked.headers.get('retry-after')]).toEqual([
+        502,
+        'upstream_bad_response',
+        '2',
+      ]);
+      expect([asked.error.retryable, asked.headers.get('cache-control')]).toEqual([true, 'no-store']);
+      expect(asked.calls).toBe(1);
+      const [line] = await rig.failures(asked.id);
+      expect(line).toMatchObject({ level: 'warn', status: 200, code: 'upstream_bad_response' });
+      expect(['body', 'parse']).toContain(line?.phase);
+      expect(line?.bytes).toBeGreaterThan(30);
+      expect(line?.bytes).toBeLessThanOrEqual(jobText(asked.id).length);
+      rig.upstream.scriptFor(asked.id, answer);
+      // Nothing of it was kept.
+      expect((await ask(rig.gateway.url, asked.id)).cacheStatus).toContain('fwd=uri-miss');
+    },
+  );
+
+  it.each(rows(GARBAGE))('#61 #66 %s is an unusable answer', async (_name, script) => {
+    const asked = await rig.fault(script);
+    const { error, status, id, calls } = asked;
+    if (runtime === 'workerd' && error.error === 'upstream_unavailable') {
+      // "Network connection lost." of garbage and of a reset alike (facts M21): so it is tried once more.
+      expect([status, calls]).toEqual([503, 2]);
+      await rig.failures(id, 2);
+    } else {
+      expect([status, error.error, calls]).toEqual([502, 'upstream_bad_response', 1]);
+      const [line] = await rig.failures(id);
+      expect(line).toMatchObject({ code: 'upstream_bad_response', reason: expect.any(String) });
+    }
+    expect(asked.headers.get('cache-control')).toBe('no-store');
+    expect(asked.headers.get('cache-status')).toBeNull();
+  });
+
+  it('a 1xx before the answer is not the answer; before a closed connection it is none', async () => {
+    const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\nX-Chroma-Thing: 1\r\n\r\n';
+    const first = await rig.fault((request) => {
+      request.socket.write(hints);
+      answer(request);
+    });
+    expect([first.status, first.headers.get('link')]).toEqual([200, null]);
+    const alone = await rig.fault(({ socket }) => socket.end(hints));
+    expect([alone.status, alone.error.error]).toEqual([503, 'upstream_unavailable']);
+  });
+
+  const strays: readonly (readonly [string, (stray: string, request: RawRequest) => void])[] = [
     [
-      'reset mid-body',
-      ({ socket, id }) => {
-        socket.write(response(200, jobText(id)).subarray(0, -20), () =>
-          setTimeout(() => socket.resetAndDestroy(), 20),
-        );
+      'a second response that nobody asked for',
+      (stray, request) => {
+        answer(request);
+        request.socket.write(response(200, jobText(stray)));
       },
     ],
     [
-      'a Content-Length that is too long',
-      ({ socket, id }) => socket.end(response(200, jobText(id), ['Content-Length: 5000'])),
+      'one that comes a little later',
+      (stray, request) => {
+        answer(request);
+        setTimeout(() => request.socket.write(response(200, jobText(stray))), 5);
+      },
     ],
     [
-      'chunks without a last one',
-      ({ socket, id }) =>
-        socket.end(response(200, `10\r\n${jobText(id).slice(0, 16)}\r\n`, ['Transfer-Encoding: chunked'])),
+      'bytes beyond the Content-Length that begin like a response',
+      (stray, { socket, id }) => {
+        const text = jobText(id);
+        const more = response(200, jobText(stray)).toString();
+        socket.write(response(200, text + more, [`Content-Length: ${text.length}`]));
+      },
     ],
     [
-      'a close-delimited body that was cut',
-      ({ socket, id }) =>
-        socket.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${jobText(id).slice(0, -5)}`),
+      'a body where there should be none',
+      (stray, { socket }) => socket.write(response(204, response(200, jobText(stray)))),
     ],
   ];
-  it.each(bodyCuts)('#59 %s is an unusable answer', async (_name, script) => {
-    const { status, error } = await expectFault(script, ['upstream_bad_response'], 2);
-    expect([status, error.retryable]).toEqual([502, true]);
-  });
-
-  it('#60 a compressed answer, whole or cut anywhere, is an unusable answer', async () => {
-    for (const part of [0.1, 0.35, 0.5, 0.75, 0.98, 1]) {
-      await expectFault(
-        ({ socket, id }) => {
-          const packed = gzipSync(jobText(id));
-          const cut = packed.subarray(0, Math.floor(packed.length * part));
-          socket.write(response(200, cut, ['Content-Encoding: gzip']));
-        },
-        ['upstream_bad_response'],
-        2,
-      );
-    }
-  });
-
-  // workerd says "Network connection lost." of garbage and of a reset alike (facts M21).
-  const garbled =
-    runtime === 'node' ? ['upstream_bad_response'] : ['upstream_bad_response', 'upstream_unavailable'];
-  it.each<[string, (request: RawRequest) => void]>([
-    ['garbage', ({ socket }) => socket.end('\x00\x01\x02 this is no HTTP\r\n\r\n')],
-    ['HTTP/0.9', ({ socket, id }) => socket.end(jobText(id))],
-    [
-      'a duplicate Content-Length',
-      ({ socket, id }) =>
-        socket.end(response(200, jobText(id), ['Content-Length: 5', 'Content-Length: 300'])),
-    ],
-    [
-      'a bad chunk',
-      ({ socket }) => socket.end(response(200, 'zz\r\nabc\r\n', ['Transfer-Encoding: chunked'])),
-    ],
-    [
-      '20 KB of headers',
-      ({ socket, id }) => socket.end(response(200, jobText(id), [`X-Big: ${'x'.repeat(20_000)}`])),
-    ],
-    [
-      '101 Switching Protocols',
-      ({ socket }) =>
-        socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n'),
-    ],
-  ])('#61 #66 %s is an unusable answer', async (name, script) => {
-    // workerd takes 20 KB of headers: then it is simply an answer.
-    if (runtime === 'workerd' && name === '20 KB of headers') return;
-    await expectFault(script, garbled, 2);
-  });
-
-  it('#62 what comes uninvited on a kept connection never reaches the next id', async () => {
+  it.each(strays)('#62 %s never reaches the next id', async (_name, script) => {
     const stray = newId();
-    upstream.script((request) => {
-      answer(request);
-      request.socket.write(response(200, jobText(stray)));
-    });
-    for (let i = 0; i < 10; i++) {
-      const id = newId();
-      const { status, text } = await ask(gateway.url, id);
+    for (let i = 0; i < 20; i++) {
+      const { status, text, id } = await rig.fault((request) => script(stray, request));
+      expect(text).not.toContain(stray);
       if (status === 200) expect((JSON.parse(text) as { id: string }).id).toBe(id);
-      else expect(text).not.toContain(stray);
     }
+    for (let i = 0; i < 20; i++) { const { status, text, calls, cacheStatus } = await rig.fault(answer); console.log(runtime, _name, status, calls, text.slice(0, 60)); }
   });
 
-  it('#63 a redirect is never followed: the other origin hears nothing', async () => {
+  it('#63 a redirect is never followed: the other origin hears nothing, and a loop is one call', async () => {
     const other = await startRawUpstream();
     try {
       for (const status of [301, 302, 303, 307, 308]) {
-        await expectFault(
-          ({ socket, id }) =>
-            socket.write(response(status, '', [`Location: ${other.url}/api/v1/invocations/${id}`])),
-          ['upstream_redirect'],
-          1,
-        );
+        for (const origin of [other.url, rig.upstream.url, '']) {
+          const { error, calls, headers } = await rig.fault(({ socket, id }) =>
+            socket.write(response(status, '', [`Location: ${origin}/api/v1/invocations/${id}`])),
+          );
+          expect([error.error, calls, headers.get('location')]).toEqual(['upstream_redirect', 1, null]);
+        }
       }
       expect(other.connections()).toBe(0);
     } finally {
       await other.close();
     }
   });
-
-  it.each<[string, (request: RawRequest) => void]>([
-    ['accepts and is silent', () => {}],
-    [
-      'hangs after the headers',
-      ({ socket }) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n'),
-    ],
-    [
-      'drips a byte at a time',
-      ({ socket, id }) => {
-        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 300\r\n\r\n');
-        let sent = 0;
-        const drip = setInterval(() => {
-          if (socket.destroyed || sent >= 300) clearInterval(drip);
-          else socket.write(jobText(id)[sent++] ?? ' ');
-        }, 100);
-        socket.on('close', () => clearInterval(drip));
-      },
-    ],
-  ])('#57 an upstream that %s is given up at the one deadline', async (_name, script) => {
-    const startedAt = performance.now();
-    const asked = await expectFault(script, ['upstream_timeout'], 1);
-    const tookMs = performance.now() - startedAt;
-    expect([asked.status, asked.headers.get('retry-after'), asked.error.retryable]).toEqual([504, '2', true]);
-    expect(tookMs).toBeGreaterThan(DEADLINE_MS * 0.9);
-    expect(tookMs).toBeLessThan(DEADLINE_MS * 1.6); // the machine's noise included
-  });
 });
 
-describe.each(RUNTIMES)('an upstream that is not there, on %s', (runtime) => {
-  it('#53 refused or unknown: 503 with a short, jittered Retry-After', async () => {
-    const closed = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => closed.once('listening', resolve));
-    const { port } = closed.address() as { port: number };
-    await new Promise((resolve) => closed.close(resolve));
-    for (const url of [`http://127.0.0.1:${port}`, 'https://no-such-host.invalid']) {
-      const gateway = await startGateway(runtime, url);
-      const asked = await ask(gateway.url, newId());
-      expect([asked.status, asked.error.error, asked.error.retryable]).toEqual([
-        503,
-        'upstream_unavailable',
-        true,
-      ]);
-      expect(Number(asked.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
-      expect(Number(asked.headers.get('retry-after'))).toBeLessThanOrEqual(5);
-      await gateway.stop();
-    }
-  });
-
-  it('#54 #55 what is known keeps coming: terminal as ever, in-flight labelled stale, with its true age', async () => {
-    const upstream = await startRawUpstream();
-    const gateway = await startGateway(runtime, upstream.url, {
-      CACHE_IN_FLIGHT_TTL_MS: '100',
-      CACHE_STALE_IF_ERROR_MS: '4000',
-    });
-    const [done, running] = [newId(), newId()];
-    upstream.script((request) => answer(request, request.id === done ? { status: { complete: {} } } : {}));
-    const first = await ask(gateway.url, running);
-    await ask(gateway.url, done);
-    upstream.script(({ socket }) => socket.resetAndDestroy());
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
-    const known = await ask(gateway.url, done);
-    expect([known.status, known.cacheStatus]).toEqual([200, 'chroma-sync-gateway; hit']);
-    const stale = await ask(gateway.url, running);
-    expect([stale.status, stale.text]).toEqual([200, first.text]);
-    expect(stale.cacheStatus).toMatch(/^chroma-sync-gateway; hit; ttl=-[12]; detail=stale-if-error$/);
-    expect(Number(stale.headers.get('age'))).toBeGreaterThanOrEqual(1);
-    expect(stale.headers.get('date')).toBe(first.headers.get('date'));
-    await new Promise((resolve) => setTimeout(resolve, 3_500));
-    expect((await ask(gateway.url, running)).error.error).toBe('upstream_unavailable');
-    await gateway.stop();
-    await upstream.close();
-  });
-});
-
-const certificates = makeCertificates();
-afterAll(() => certificates?.remove());
-
-describe.runIf(certificates)('TLS towards upstream', () => {
-  const { ca, caFile, good, ...bad } = certificates!;
-
-  it.each(RUNTIMES)(
-    'a certificate that we may trust is the way the token travels, on %s',
-    async (runtime) => {
-      const upstream = await startRawUpstream(good);
-      const gateway =
-        runtime === 'node'
-          ? await startNode(upstream.url, { NODE_EXTRA_CA_CERTS: caFile })
-          : await startWorkerd(upstream.url, {}, { trusted: ca });
-      expect((await ask(gateway.url, newId())).status).toBe(200);
-      expect(upstream.received()).toContain(TOKEN);
-      await gateway.stop();
-      await upstream.close();
-    },
-  );
-
-  const wrong = [
-    ['self-signed', bad.selfSigned],
-    ['expired', bad.expired],
-    ['for another name', bad.wrongName],
-    ['missing: plain HTTP on the port', undefined],
-  ] as const;
-  it.each(RUNTIMES.flatMap((runtime) => wrong.map(([name, tls]) => [runtime, name, tls] as const)))(
-    '#56 on %s, a certificate that is %s: no token byte leaves, nothing is downgraded',
-    async (runtime, _name, tls) => {
-      const upstream = await startRawUpstream(tls, ({ socket }) => socket.end(response(400)));
-      const url = `https://127.0.0.1:${upstream.port}`;
-      const gateway =
-        runtime === 'node'
-          ? await startNode(url, { NODE_EXTRA_CA_CERTS: caFile })
-          : await startWorkerd(url, {}, { trusted: ca });
-      const asked = await ask(gateway.url, newId());
-      // workerd tells TLS from other failures by nothing (facts M21; contract §6).
-      expect(asked.error.error).toBe(runtime === 'node' ? 'upstream_tls' : 'upstream_unavailable');
-      if (runtime === 'node') {
-        expect([asked.status, asked.headers.get('retry-after'), asked.error.retryable]).toEqual([
-          502,
-          '60',
-          false,
-        ]);
-      }
-      expect(upstream.received()).not.toContain(TOKEN);
-      expect(upstream.requests()).toBe(0);
-      await gateway.stop();
-      await upstream.close();
-    },
-  );
+it('what cannot be shown on workerd is known by name', () => {
+  const names = GARBAGE.map(([name]) => name);
+  expect(names).toEqual(expect.arrayContaining(Object.keys(NOT_ON_WORKERD)));
 });

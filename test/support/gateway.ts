@@ -119,18 +119,20 @@ export interface WorkerdOptions {
   readonly persistTo?: string;
   /** Certificates (PEM) to trust instead of the public ones. */
   readonly trusted?: string;
+  /** JavaScript that runs before the Worker's own: a platform that misbehaves. */
+  readonly prelude?: string;
 }
 
 /** workerd itself, on a configuration of its own: no development server between the test and the runtime. */
 export async function startWorkerd(
   upstreamUrl: string,
   env: Env = {},
-  { isolates = 1, persistTo, trusted }: WorkerdOptions = {},
+  { isolates = 1, persistTo, trusted, prelude = '' }: WorkerdOptions = {},
 ): Promise<WorkerdGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-workerd-'));
   const objects = persistTo ?? join(folder, 'objects');
   mkdirSync(objects, { recursive: true });
-  writeFileSync(join(folder, 'worker.js'), await bundleWorker());
+  writeFileSync(join(folder, 'worker.js'), prelude + (await bundleWorker()));
   const bindings = { CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, AUTH: 'none', ...env };
   const names = Array.from({ length: isolates }, (_, index) => `gateway-${index}`);
   const text = (value: string) => JSON.stringify(value); // a capnp text literal has the same escapes

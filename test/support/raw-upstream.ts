@@ -17,14 +17,21 @@ export interface RawRequest {
   readonly earlierHere: number;
 }
 
+/** What happens to one request. */
+export type RawScript = (request: RawRequest) => void;
+
 export interface RawUpstream {
   readonly url: string;
   readonly port: number;
   requests(): number;
+  /** Those about one invocation. */
+  requestsFor(id: string): number;
   connections(): number;
   /** Everything that ever came in. */
   received(): string;
-  script(next: (request: RawRequest) => void): void;
+  script(next: RawScript): void;
+  /** For one invocation only, whatever the others meet. */
+  scriptFor(id: string, next: RawScript): void;
   close(): Promise<void>;
 }
 
@@ -70,7 +77,9 @@ export async function startRawUpstream(
   let requests = 0;
   let connections = 0;
   let received = '';
-  let script: (request: RawRequest) => void = (request) => answer(request);
+  let script: RawScript = (request) => answer(request);
+  const scripts = new Map<string, RawScript>();
+  const counts = new Map<string, number>();
   const sockets = new Set<Socket>();
   const onConnection = (socket: Socket) => {
     let text = '';
@@ -85,7 +94,8 @@ export async function startRawUpstream(
         text = text.slice(end + 4);
         const id = /invocations\/(\S+)/.exec(head)?.[1] ?? '';
         requests++;
-        script({ socket, number: requests, head, id, earlierHere });
+        counts.set(id, (counts.get(id) ?? 0) + 1);
+        (scripts.get(id) ?? script)({ socket, number: requests, head, id, earlierHere });
         earlierHere++;
       }
     });
@@ -105,11 +115,13 @@ export async function startRawUpstream(
     url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`,
     port,
     requests: () => requests,
+    requestsFor: (id) => counts.get(id) ?? 0,
     connections: () => connections,
     received: () => received,
     script(next) {
       script = next;
     },
+    scriptFor: (id, next) => void scripts.set(id, next),
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();

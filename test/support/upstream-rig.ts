@@ -2,9 +2,8 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import { type Asked, ask, newId } from './ask.ts';
 import { type Env, type Gateway, type LogLine, startGateway } from './gateway.ts';
-import { answer, type RawRequest, type RawUpstream, startRawUpstream } from './raw-upstream.ts';
-
-export type Script = (request: RawRequest) => void;
+import { eventually } from './jobs.ts';
+import { type RawScript, type RawUpstream, startRawUpstream } from './raw-upstream.ts';
 
 /** One question about a fresh id, and what it cost upstream. */
 export interface Faulted extends Asked {
@@ -15,8 +14,8 @@ export interface Faulted extends Asked {
 export interface Rig {
   readonly upstream: RawUpstream;
   readonly gateway: Gateway;
-  /** Asks about a fresh id while upstream behaves like this. */
-  fault(script: Script, init?: RequestInit): Promise<Faulted>;
+  /** Asks about a fresh id for which upstream behaves like this. */
+  fault(script: RawScript, init?: RequestInit): Promise<Faulted>;
   /** Good answers, so that the faults of a suite never are half of all calls and the breaker stays closed. */
   calm(): Promise<void>;
   /** What the log says of the failed upstream calls for this id, once there are so many. */
@@ -43,13 +42,11 @@ export function useRig(runtime: Gateway['runtime'], env: Env = {}): Rig {
     },
     async fault(script, init) {
       const id = newId();
-      upstream.script(script);
-      const before = upstream.requests();
+      upstream.scriptFor(id, script);
       const asked = await ask(gateway.url, id, init);
-      return { ...asked, id, calls: upstream.requests() - before };
+      return { ...asked, id, calls: upstream.requestsFor(id) };
     },
     async calm() {
-      upstream.script((request) => answer(request));
       for (let i = 0; i < 3; i++) expect((await ask(gateway.url, newId())).status).toBe(200);
     },
     failures: (id, count = 1) => failuresOf(gateway, id, count),
@@ -60,6 +57,7 @@ export function useRig(runtime: Gateway['runtime'], env: Env = {}): Rig {
 export async function failuresOf(gateway: Gateway, id: string, count = 1): Promise<readonly LogLine[]> {
   const found = () =>
     gateway.logs().filter((line) => line.msg === 'upstream call failed' && line.invocationId === id);
-  await expect.poll(() => found().length, { timeout: 5_000, interval: 10 }).toBe(count);
-  return found();
+  const lines = await eventually(found, 5_000, ({ length }) => length >= count);
+  expect(lines).toHaveLength(count);
+  return lines;
 }

@@ -87,6 +87,8 @@ function parseReply(bytes: Buffer, isHead: boolean, ended: boolean): WireReply |
   if (end < 0) return undefined;
   const head = bytes.toString('latin1', 0, end);
   const status = Number(head.slice(9, 12));
+  const isInterim = status >= 100 && status < 200 && status !== 101;
+  if (isInterim) return parseReply(bytes.subarray(end + 4), isHead, ended);
   const reply = (body: Buffer): WireReply => ({ status, head, body });
   if (isHead || status === 204 || status === 304) return reply(Buffer.alloc(0));
   const rest = bytes.subarray(end + 4);

@@ -28,8 +28,7 @@ export function createRandom(seed: number): Random {
   const int = (bound: number) => Math.floor(next() * bound);
   const text = (alphabet: string, most: number) =>
     Array.from({ length: int(most + 1) }, () => alphabet[int(alphabet.length)]).join('');
-  const hex = (length: number) =>
-    Array.from({ length }, () => int(16).toString(16)).join('');
+  const hex = (length: number) => Array.from({ length }, () => int(16).toString(16)).join('');
   return {
     int,
     chance: (probability) => next() < probability,
