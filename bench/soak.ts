@@ -1,80 +1,56 @@
 /**
- * `node bench/soak.ts --minutes 10`: a sidecar under random faults, watched from inside for anything that grows:
- * heap after a collection, sockets, timers. Loopback only; ends by itself, with status 1 when something grew.
+ * `node bench/soak.ts --minutes 10`: a sidecar under random faults, watched from inside for anything that grows
+ * (heap after a collection, sockets, timers), and from outside for answers that nobody may get. Loopback only;
+ * ends by itself, with status 1 when something grew or was wrong.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { createSimulator } from '../simulator/simulator.ts';
+import { held, mib, quantile, type Sample, startWatchedSidecar } from './watched-sidecar.ts';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } });
 const SOAK_MS = Number(values.minutes) * 60_000;
-const CALLERS = 20;
-const PAUSE_MS = 50;
-/** What may differ between the first and the last third: noise of the collector, callers in flight. */
-const MAX_HEAP_GROWTH = 1.15;
-const MAX_EXTRA_RESOURCES = 50;
+const CALLERS = 32;
+const PAUSE_MS = 30;
+const FAULT_EVERY_MS = 1_500;
+/** Long enough for every deadline, pause and probe to pass. */
+const QUIET_MS = 6_000;
+/** What may differ between the middle and the last third: noise of the collector, callers in flight. */
+const MAX_HEAP_GROWTH = 1.05;
+const MAX_EXTRA_RESOURCES = 20;
 
-interface Sample {
-  readonly heapBytes: number;
-  readonly rssBytes: number;
-  readonly resources: Readonly<Record<string, number>>;
-}
-
-/** Runs inside the sidecar: answers each message with what it holds after a full collection. */
-const PROBE = `data:text/javascript,${encodeURIComponent(`
-  import { setFlagsFromString } from 'node:v8';
-  import { runInNewContext } from 'node:vm';
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc');
-  process.on('message', () => {
-    gc();
-    const { heapUsed, rss } = process.memoryUsage();
-    const resources = {};
-    for (const name of process.getActiveResourcesInfo()) resources[name] = (resources[name] ?? 0) + 1;
-    process.send({ heapBytes: heapUsed, rssBytes: rss, resources });
-  });
-  process.channel.unref();
-`)}`;
-
-const simulator = createSimulator();
-const upstreamUrl = await simulator.listen();
-const sidecar = spawn(process.execPath, ['--import', PROBE, 'src/node.ts'], {
-  env: {
-    PATH: process.env.PATH,
-    CHROMA_API_KEY: simulator.token,
-    UPSTREAM_URL: upstreamUrl,
-    UPSTREAM_TIMEOUT_MS: '500',
-    CACHE_IN_FLIGHT_TTL_MS: '200',
-    CACHE_STALE_IF_ERROR_MS: '1000',
-    CACHE_MAX_BYTES: '4000000',
-    PORT: '0',
-  },
-  stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+const simulator = createSimulator({ keepRequests: 0 });
+const sidecar = await startWatchedSidecar(await simulator.listen(), {
+  CHROMA_API_KEY: simulator.token,
+  UPSTREAM_TIMEOUT_MS: '500',
+  CACHE_IN_FLIGHT_TTL_MS: '200',
+  CACHE_STALE_IF_ERROR_MS: '1000',
+  CACHE_MAX_BYTES: '1000000',
 });
-const url = await listening(sidecar);
 
 const outcomes: Record<string, number> = {};
+const wrong: string[] = [];
 const samples: Sample[] = [];
+const idle = await sidecar.sample();
 const endAt = Date.now() + SOAK_MS;
-const faults = setInterval(nextFault, 2_000);
-const sampling = setInterval(() => void sample(), Math.max(1_000, SOAK_MS / 60));
+const faults = setInterval(nextFault, FAULT_EVERY_MS);
+const sampling = setInterval(
+  () => void sidecar.sample().then((sample) => samples.push(sample)),
+  SOAK_MS / 60,
+);
 await Promise.all(Array.from({ length: CALLERS }, caller));
 clearInterval(faults);
 clearInterval(sampling);
 simulator.heal();
-await new Promise((resolve) => setTimeout(resolve, 2_000));
-await sample();
-sidecar.kill('SIGTERM');
-const [status] = (await once(sidecar, 'exit')) as [number];
+await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+const quiet = await sidecar.sample();
+const status = await sidecar.stop();
 await simulator.close();
-report(status);
+report();
 
 /** One of the things that an upstream does on a bad day, for the next requests. */
 function nextFault(): void {
   simulator.heal();
   const { random } = Math;
-  const times = 1 + Math.floor(random() * 60);
   const steps = [
     { type: 'status', status: 500 },
     { type: 'status', status: 503 },
@@ -84,78 +60,71 @@ function nextFault(): void {
     { type: 'hang' },
     { type: 'redirect', location: 'http://127.0.0.1:1/' },
     { type: 'raw', body: '<html>' },
+    { type: 'wire', bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"id":', afterwards: 'reset' },
+    { type: 'wire', bytes: 'nonsense\r\n\r\n' },
   ] as const;
   const step = steps[Math.floor(random() * (steps.length + 3))];
-  if (step) simulator.fault(step, { times });
+  if (step) simulator.fault(step, { times: 1 + Math.floor(random() * 60) });
   else simulator.latency(random() * 300);
 }
 
+/** Follows one job after another to its end and beyond; every fifth question is about no job at all. */
 async function caller(): Promise<void> {
   let known = simulator.addJob();
+  let end: string | undefined;
   while (Date.now() < endAt) {
-    if (Math.random() < 0.2)
-      known = simulator.addJob({ schedule: { processingAfterMs: 500, finishAfterMs: 3_000 } });
-    const id = Math.random() < 0.2 ? crypto.randomUUID() : known;
-    try {
-      const abandon = Math.random() < 0.05 ? AbortSignal.timeout(20) : null;
-      const response = await fetch(`${url}/api/v1/invocations/${id}`, { signal: abandon });
-      await response.text();
-      outcomes[response.status] = (outcomes[response.status] ?? 0) + 1;
-    } catch {
-      outcomes.left = (outcomes.left ?? 0) + 1;
-    }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    if (Math.random() < 0.1) {
+      known = simulator.addJob({ schedule: { processingAfterMs: 300, finishAfterMs: 1_500 } });
+      end = undefined;
+    }
+    const id = Math.random() < 0.2 ? crypto.randomUUID() : known;
+    const abandon = Math.random() < 0.05 ? AbortSignal.timeout(20) : null;
+    try {
+      const response = await fetch(`${sidecar.url}/api/v1/invocations/${id}`, { signal: abandon });
+      const text = await response.text();
+      const code = response.status === 200 ? '' : ` ${/"error":"(\w+)"/.exec(text)?.[1]}`;
+      count(`${response.status}${code}`);
+      if (response.status === 200 && !text.startsWith(`{"id":"${id}"`)) wrong.push(`${id} got ${text}`);
+      if (id !== known) continue;
+      if (end !== undefined && text !== end) wrong.push(`after its end ${id} got ${response.status} ${text}`);
+      if (response.status === 200 && /"(complete|failed)":/.test(text)) end = text;
+    } catch {
+      count('left');
+    }
   }
 }
 
-async function sample(): Promise<void> {
-  if (!sidecar.connected) return;
-  sidecar.send('sample');
-  const [taken] = (await once(sidecar, 'message')) as [Sample];
-  samples.push(taken);
+function count(outcome: string): void {
+  outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
 }
 
-function listening(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    child.stdout?.on('data', (chunk: Buffer) => {
-      if (text.length < 10_000) text += chunk.toString();
-      const found = /"msg":"listening","url":"([^"]+)"/.exec(text);
-      if (found) resolve(found[1]!);
-    });
-  });
-}
-
-function report(exitStatus: number): void {
+function report(): void {
   const third = Math.floor(samples.length / 3);
-  const median = (from: number, to: number, of: (sample: Sample) => number) => {
-    const sorted = samples
-      .slice(from, to)
-      .map(of)
-      .sort((a, b) => a - b);
-    return sorted[Math.floor(sorted.length / 2)] ?? 0;
-  };
-  const total = ({ resources }: Sample) => Object.values(resources).reduce((sum, count) => sum + count, 0);
-  const mib = (bytes: number) => `${(bytes / 1_048_576).toFixed(1)} MiB`;
-  const early = [third, 2 * third] as const;
-  const late = [2 * third, samples.length] as const;
-  const heap = [
-    median(...early, ({ heapBytes }) => heapBytes),
-    median(...late, ({ heapBytes }) => heapBytes),
-  ] as const;
-  const held = [median(...early, total), median(...late, total)] as const;
-  console.log(`soak of ${values.minutes} minutes; answers:`, outcomes);
+  const [middle, last] = [samples.slice(third, 2 * third), samples.slice(2 * third)];
+  const compared = (of: (sample: Sample) => number) =>
+    [quantile(middle.map(of), 0.5), quantile(last.map(of), 0.5)] as const;
+  const heap = compared(({ heapBytes }) => heapBytes);
+  const sockets = compared((sample) => held(sample, /Socket|TCP/));
+  const timers = compared((sample) => held(sample, /Timeout/));
+  const { total, maxConcurrent } = simulator.counts();
+  console.log(`soak of ${values.minutes} minutes, ${samples.length} samples; answers:`, outcomes);
+  console.log(`upstream was asked ${total} times, ${maxConcurrent} at once at most`);
+  console.log('medians of the middle and of the last third:');
+  console.log(`  heap after a collection: ${mib(heap[0])}, ${mib(heap[1])}`);
+  console.log(`  sockets: ${sockets.join(', ')}; timers: ${timers.join(', ')}`);
   console.log(
-    `upstream was asked ${simulator.counts().total} times, ${simulator.counts().maxConcurrent} at once at most`,
+    `held before the first caller: ${JSON.stringify(idle.resources)}, ${mib(idle.heapBytes)} of heap`,
   );
-  console.log(`heap after a collection, middle and last third (medians): ${mib(heap[0])}, ${mib(heap[1])}`);
-  console.log(`sockets, timers and other resources, middle and last third: ${held[0]}, ${held[1]}`);
-  console.log(`resources when all was quiet:`, samples.at(-1)?.resources);
-  console.log(`RSS at the end: ${mib(samples.at(-1)?.rssBytes ?? 0)}; exit status ${exitStatus}`);
-  const grew =
-    heap[1] > heap[0] * MAX_HEAP_GROWTH || held[1] > held[0] + MAX_EXTRA_RESOURCES || exitStatus !== 0;
-  if (grew) {
-    console.error('something grew');
-    process.exitCode = 1;
-  }
+  console.log(`held when all was quiet: ${JSON.stringify(quiet.resources)}, ${mib(quiet.heapBytes)} of heap`);
+  console.log(`RSS at the end: ${mib(quiet.rssBytes)}; exit status ${status}`);
+
+  if (heap[1] > heap[0] * MAX_HEAP_GROWTH) wrong.push('the heap grew');
+  if (sockets[1] > sockets[0] + MAX_EXTRA_RESOURCES) wrong.push('sockets piled up');
+  if (timers[1] > timers[0] + MAX_EXTRA_RESOURCES) wrong.push('timers piled up');
+  if (outcomes['500 internal'] !== undefined) wrong.push('there was a bug: 500 internal');
+  if (status !== 0) wrong.push(`the sidecar ended with ${status}`);
+  wrong.push(...sidecar.complaints());
+  for (const each of wrong.slice(0, 20)) console.error(each);
+  process.exitCode = wrong.length === 0 ? 0 : 1;
 }

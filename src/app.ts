@@ -104,7 +104,8 @@ function rawPathOf(request: Request): string {
   const end = url.indexOf('?', start);
   const path = url.slice(start, end === -1 ? undefined : end);
   // Node's adapter and the platform normalise dot segments (WHATWG URL); workerd by itself does not.
-  return DOT_SEGMENT.test(path) ? new URL(url).pathname : path;
+  // A host that no URL can have, as an empty one, must not matter either: only the path is parsed.
+  return DOT_SEGMENT.test(path) ? new URL(`http://gateway${path}`).pathname : path;
 }
 
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;

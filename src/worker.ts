@@ -10,7 +10,7 @@ import { createObjectStore } from './cache/object-store.ts';
 import { createReadThrough, type Lookup, type ReadThrough } from './cache/read-through.ts';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import type { Sourced } from './domain/answer.ts';
-import { GatewayError } from './domain/errors.ts';
+import { asGatewayError, GatewayError } from './domain/errors.ts';
 import type { InvocationId } from './domain/invocation.ts';
 import { createSecretScan } from './domain/secret.ts';
 import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } from './gateway.ts';
@@ -89,11 +89,13 @@ function createWorkerApp(env: Bindings): App {
 /** One invocation's object: asks Chroma for every isolate, and keeps a terminal answer for ever. */
 export class InvocationObject extends DurableObject<Bindings> {
   readonly #lookup: ReadThrough['lookup'];
+  readonly #log: Log;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
     const config = parseConfig(env, 'workers');
-    const { chroma } = createUpstream(config, createFetchTransport(fetch), createWorkerLog(config));
+    this.#log = createWorkerLog(config);
+    const { chroma } = createUpstream(config, createFetchTransport(fetch), this.#log);
     const parts = readThroughParts(config);
     this.#lookup = createReadThrough({
       ...parts,
@@ -109,8 +111,15 @@ export class InvocationObject extends DurableObject<Bindings> {
   }
 
   async #sourced(id: InvocationId): Promise<Sourced> {
-    const { entry, cache, revalidated, stored } = await this.#lookup(id);
-    return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
+    try {
+      const { entry, cache, revalidated, stored } = await this.#lookup(id);
+      return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
+    } catch (thrown) {
+      // Only the code crosses to the isolate: the stack of what we did not expect is told here or never.
+      const err = asGatewayError(thrown);
+      if (err.code === 'internal') this.#log.event('error', 'internal error', { invocationId: id, err });
+      throw err;
+    }
   }
 }
 

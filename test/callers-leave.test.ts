@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../simulator/simulator.ts';
 import { ask } from './support/ask.ts';
-import { gather, startFleet, tally } from './support/callers.ts';
+import { gather, tally } from './support/callers.ts';
+import { startFleet } from './support/fleet.ts';
 import { type Gateway, RUNTIMES, TOKEN } from './support/gateway.ts';
 import { eventually } from './support/jobs.ts';
 

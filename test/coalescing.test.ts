@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../simulator/simulator.ts';
 import { ask } from './support/ask.ts';
-import { type Answer, type Caller, cacheStatusOf, gather, startFleet, tally } from './support/callers.ts';
+import { type Answer, type Caller, cacheStatusOf, gather, tally } from './support/callers.ts';
+import { startFleet } from './support/fleet.ts';
 import { type Gateway, type LogLine, RUNTIMES, TOKEN } from './support/gateway.ts';
 import { eventually } from './support/jobs.ts';
 

@@ -4,7 +4,7 @@
  * call to any host but upstream, nothing shown that the grant does not cover, no stall of the event loop over 50 ms.
  *
  * A failure prints the seed, the request's number and both sides' bytes. `FUZZ_SEED=…` plays the same again,
- * `FUZZ_REQUESTS=…` plays more.
+ * `FUZZ_REQUESTS=…` plays more, `FUZZ_VERBOSE=1` tells what was met.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -25,8 +25,10 @@ import { createWire, type WireOutcome } from './support/wire.ts';
 
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 20_000);
 const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const VERBOSE = process.env.FUZZ_VERBOSE !== undefined;
 /** workerd takes its share of the requests. */
 const SHARE = { node: 1, workerd: 0.1 };
+const JOBS = { node: 2_000, workerd: 400 };
 const CONNECTIONS = 16;
 const MAX_HOLD_MS = 50;
 
@@ -55,8 +57,8 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
   let upstream: FuzzUpstream;
   let gateway: Gateway;
   let world: FuzzWorld;
-  const ids = Array.from({ length: 400 }, (_, index) => createRandom(SEED ^ index).uuid());
-  const ownIds = new Set(ids.filter((_, index) => index % 8 === 0));
+  const ids = Array.from({ length: JOBS[runtime] }, (_, index) => createRandom(SEED ^ index).uuid());
+  const ownIds = new Set(ids.slice(0, 40));
 
   beforeAll(async () => {
     await new Promise<void>((resolve) => trap.listen(0, '127.0.0.1', resolve));
@@ -71,7 +73,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
         all: grants('*'),
         own: grants({ invocations: [...ownIds] }),
         database: grants({ databases: [DATABASE] }),
-        nothing: grants({ invocations: [createRandom(SEED - 1).uuid()] }),
+        nothing: grants({ invocations: [createRandom(~SEED).uuid()] }),
       },
       mint: (claims, header, rightly) => mint(claims, header, rightly ? SECRET : 'x'.repeat(40)),
     };
@@ -80,7 +82,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
       ...GRANT_ENV,
       CORS_ORIGINS: 'https://app.example',
       LOG_LEVEL: 'trace',
-      UPSTREAM_TIMEOUT_MS: '300',
+      UPSTREAM_TIMEOUT_MS: '1000',
       CACHE_IN_FLIGHT_TTL_MS: '40',
       CACHE_NOT_FOUND_TTL_MS: '20',
       CACHE_STALE_IF_ERROR_MS: '100',
@@ -126,14 +128,14 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
     await Promise.all(Array.from({ length: CONNECTIONS }, caller));
     // A run that met only errors would have proved little.
     for (const [kind, share] of [
-      ['tame 200', 0.1],
-      ['tame 401', 0.05],
-      ['tame 404', 0.1],
-      ['tame 502', 0.01],
+      ['tame 200', 0.03],
+      ['tame 401', 0.03],
+      ['tame 404', 0.05],
+      ['tame 502', 0.005],
     ] as const) {
       expect(seen[kind] ?? 0, JSON.stringify(seen)).toBeGreaterThan(total * share);
     }
-    if (process.env.FUZZ_VERBOSE) console.log(seen, upstream.requests());
+    if (VERBOSE) console.log(seen, upstream.requests());
   });
 
   function report(mine: number, flaw: string, request: FuzzRequest, outcome: WireOutcome): string {
@@ -178,6 +180,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
       () => gateway.logs().find(({ msg }) => msg === 'watched') as (Watched & { msg: string }) | undefined,
       2_000,
     );
+    if (VERBOSE) console.log(watched);
     expect(watched?.targets).toEqual([new URL(upstream.url).host]);
     expect(watched?.longestHoldMs, JSON.stringify(watched)).toBeLessThan(MAX_HOLD_MS);
   });

@@ -140,7 +140,7 @@ function startBroken(runtime: Gateway['runtime'], upstreamUrl: string): Promise<
   // Node's own Date header has the same need.
   writeFileSync(
     file,
-    `${prelude.replace('() => {', 'function () { if (!new Error().stack.includes("/src/")) return "";')}`,
+    `${prelude.replace('() => {', 'function () { if (!new Error().stack.includes("/src/cache/")) return "";')}`,
   );
   return startNode(upstreamUrl, { NODE_OPTIONS: `--import=${pathToFileURL(file).href}` });
 }

@@ -1,7 +1,5 @@
 /** Isolates without memory of their own in front of an invocation's object, in real workerd (#105, #134, #135). */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../simulator/simulator.ts';
@@ -9,6 +7,7 @@ import { ask } from './support/ask.ts';
 import { cacheStatusOf, gather, tally } from './support/callers.ts';
 import { startWorkerd, TOKEN, type WorkerdGateway } from './support/gateway.ts';
 import { eventually } from './support/jobs.ts';
+import { scratchFolder } from './support/scratch.ts';
 
 /** Rows, or parts, that cannot be brought about here. */
 const NOT_HERE = {
@@ -27,7 +26,7 @@ it.each(Object.entries(NOT_HERE))('%s is not here: %s', (_row, reason) => {
 
 describe('isolates and objects', () => {
   const simulator = createSimulator({ token: TOKEN });
-  const persistTo = mkdtempSync(join(tmpdir(), 'gateway-objects-'));
+  const persistTo = scratchFolder('gateway-objects');
   let gateway: WorkerdGateway;
   async function start(): Promise<void> {
     const env = { CACHE_IN_FLIGHT_TTL_MS: String(TTL_MS), UPSTREAM_TIMEOUT_MS: String(DEADLINE_MS) };

@@ -7,7 +7,7 @@
 const MIN_LENGTH = 8;
 
 export interface SecretScan {
-  /** The text holds a secret: raw, base64 or base64url at any alignment, hex, or URL-encoded. */
+  /** The text holds a secret: raw, base64 or base64url at any alignment, hex, or URL-encoded; JSON's escapes aside. */
   isIn(text: string): boolean;
   /** The same text with every such place replaced. */
   scrub(text: string): string;
@@ -16,23 +16,33 @@ export interface SecretScan {
 /** @param secrets any text (encoded as UTF-8); those under 8 characters are not looked for */
 export function createSecretScan(secrets: readonly string[]): SecretScan {
   const needles = [...new Set(secrets.filter((secret) => secret.length >= MIN_LENGTH).flatMap(encodingsOf))];
+  const holds = (text: string) => needles.some((needle) => text.includes(needle));
   return {
-    isIn: (text) => needles.some((needle) => text.includes(needle)),
+    isIn: (text) => holds(text) || (text.includes('\\') && holds(unescaped(text))),
     scrub: (text) => needles.reduce((clean, needle) => clean.replaceAll(needle, '[redacted]'), text),
   };
+}
+
+/** As a parser reads it: JSON may write any character as an escape (RFC 8259 §7). */
+function unescaped(text: string): string {
+  return text.replace(/\\(?:u([0-9a-f]{4})|(.))/gi, (_, hex: string | undefined, char: string) =>
+    hex === undefined ? char : String.fromCharCode(Number.parseInt(hex, 16)),
+  );
 }
 
 function encodingsOf(secret: string): string[] {
   const bytes = String.fromCharCode(...new TextEncoder().encode(secret));
   const base64 = [0, 1, 2].map((offset) => base64At(bytes, offset));
   const hex = Array.from(bytes, (char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join('');
+  const percent = encodeURIComponent(secret.toWellFormed());
   return [
     secret,
     ...base64,
     ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
     hex,
     hex.toUpperCase(),
-    encodeURIComponent(secret.toWellFormed()),
+    percent,
+    percent.replace(/%../g, (code) => code.toLowerCase()),
   ];
 }
 

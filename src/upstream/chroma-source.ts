@@ -13,16 +13,19 @@ import { type FaultKind, type Transport, TransportFault, type UpstreamResponse }
 /** How far a call got. */
 export type Phase = 'connect' | 'headers' | 'body' | 'parse';
 
-/** One finished upstream call, for the log: never a body, a header value or a token. */
+/** One finished upstream call, for the log: never a body or a token, and of the headers the media type only. */
 export interface UpstreamCall {
   readonly invocationId: InvocationId;
   readonly durationMs: number;
   readonly bytes: number;
   readonly status?: number | undefined;
+  readonly mediaType?: string | undefined;
   /** Set when it failed. */
   readonly code?: ErrorCode | undefined;
   readonly phase?: Phase | undefined;
   readonly reason?: string | undefined;
+  /** The runtime's own error code, where there is one: `CERT_HAS_EXPIRED`. */
+  readonly cause?: string | undefined;
   /** A status we do not know: upstream's contract has moved. */
   readonly drift?: boolean | undefined;
 }
@@ -72,7 +75,7 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
 
   async function ask(id: InvocationId, signal: AbortSignal): Promise<Sourced> {
     const startedAt = now();
-    const seen = { status: undefined as number | undefined, bytes: 0 };
+    const seen: Seen = { status: undefined, mediaType: undefined, bytes: 0 };
     const finished = (rest: Partial<UpstreamCall>) =>
       report({ invocationId: id, durationMs: now() - startedAt, ...seen, ...rest });
     try {
@@ -81,18 +84,16 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
       return sourced;
     } catch (thrown) {
       const failure = asFailure(thrown, signal, seen.status !== undefined);
-      finished({ code: failure.code, phase: failure.phase, reason: failure.message });
+      const { code, phase, message: reason, cause } = failure;
+      finished({ code, phase, reason, cause: codeOf(cause) });
       throw failure;
     }
   }
 
-  async function exchange(
-    id: InvocationId,
-    signal: AbortSignal,
-    seen: { status: number | undefined; bytes: number },
-  ): Promise<Sourced> {
+  async function exchange(id: InvocationId, signal: AbortSignal, seen: Seen): Promise<Sourced> {
     const response = await transport({ url: `${baseUrl}/api/v1/invocations/${id}`, headers, signal });
     seen.status = response.status;
+    seen.mediaType = MEDIA_TYPE.exec(response.header('content-type') ?? '')?.[0];
     const sourced = (answer: Sourced['answer']): Sourced => {
       return { answer, answeredAt: now(), cache: 'miss', revalidated: false, stored: false };
     };
@@ -119,6 +120,20 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
   }
 
   return { ask };
+}
+
+/** What is known of a call while it goes on. */
+interface Seen {
+  status: number | undefined;
+  mediaType: string | undefined;
+  bytes: number;
+}
+
+/** Without its parameters, which could hold anything. */
+const MEDIA_TYPE = /^[\w.+-]{1,40}\/[\w.+-]{1,80}/;
+
+function codeOf(cause: unknown): string | undefined {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
 }
 
 type Unusable = JobFlaw | 'content_encoding' | 'too_large' | 'not_utf8' | 'token_echoed';

@@ -77,6 +77,8 @@ function kindOf(error: unknown): FaultKind | undefined {
   if (error instanceof errors.HTTPParserError) return 'protocol';
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   const code = String(error.code);
+  // undici asserts that a status is 100 or more.
+  if (code === 'ERR_ASSERTION' && error.message.includes('statusCode')) return 'protocol';
   if (code === 'UND_ERR_SOCKET' && /^bad (upgrade|response)$/.test(error.message)) return 'protocol';
   return KINDS.find(([, pattern]) => pattern.test(code))?.[0];
 }

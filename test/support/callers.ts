@@ -4,7 +4,6 @@
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { type Env, type Gateway, startNode, startWorkerd } from './gateway.ts';
 
 export interface Answer {
   /** 0 when the connection ended before the answer did. */
@@ -96,18 +95,4 @@ export function tally<T>(answers: readonly T[], of: (answer: T) => string | numb
 /** `Cache-Status` without our own name. */
 export function cacheStatusOf(answer: Answer): string {
   return answer.header('cache-status').replace('chroma-sync-gateway; ', '');
-}
-
-/** A gateway with all its ways in: one on Node, one per isolate on workerd, where four share the objects. */
-export async function startFleet(
-  runtime: Gateway['runtime'],
-  upstreamUrl: string,
-  env: Env,
-): Promise<{ readonly gateway: Gateway; readonly urls: readonly string[] }> {
-  if (runtime === 'node') {
-    const gateway = await startNode(upstreamUrl, env);
-    return { gateway, urls: [gateway.url] };
-  }
-  const gateway = await startWorkerd(upstreamUrl, env, { isolates: 4 });
-  return { gateway, urls: gateway.urls };
 }

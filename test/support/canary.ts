@@ -8,7 +8,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Canary {
-  /** The encodings by name, of the whole secret: for an upstream that echoes it. */
+  /** The whole secret in each encoding, base64 where it stands alone: for an upstream that echoes it. */
   readonly encodings: Readonly<Record<string, string>>;
   /** Which encoding of it stands in these bytes, if any. */
   findIn(bytes: Buffer | string): string | undefined;
@@ -31,7 +31,12 @@ export function createCanary(secret: string): Canary {
     return needles.find(([, needle]) => text.includes(needle))?.[0];
   };
   return {
-    encodings: { ...Object.fromEntries(inEveryEncoding(secret)), sha256: digest.toString('hex') },
+    encodings: {
+      ...Object.fromEntries(inEveryEncoding(secret).filter(([name]) => !name.startsWith('base64'))),
+      base64: Buffer.from(secret).toString('base64'),
+      base64url: Buffer.from(secret).toString('base64url'),
+      sha256: digest.toString('hex'),
+    },
     findIn,
     findInFiles(folder) {
       for (const name of readdirSync(folder, { recursive: true }) as string[]) {

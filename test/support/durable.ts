@@ -1,8 +1,8 @@
 /** A gateway whose terminal answers outlive it: a file for the sidecar, the objects' storage for workerd. */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Env, type Gateway, startNode, startWorkerd } from './gateway.ts';
+import { scratchFolder } from './scratch.ts';
 
 export interface DurablePlace {
   /** Starts a gateway on it; one at a time. */
@@ -11,7 +11,7 @@ export interface DurablePlace {
 }
 
 export function createDurablePlace(): DurablePlace {
-  const folder = mkdtempSync(join(tmpdir(), 'gateway-durable-'));
+  const folder = scratchFolder('gateway-durable');
   const objects = join(folder, 'objects');
   mkdirSync(objects);
   return {

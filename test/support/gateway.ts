@@ -22,6 +22,7 @@ export interface LogLine {
 export interface Gateway {
   readonly runtime: 'node' | 'workerd';
   readonly url: string;
+  readonly process: ChildProcess;
   /** Everything logged so far, as it was printed. */
   printed(): string;
   /** The JSON lines so far. */
@@ -41,7 +42,6 @@ function parseLines(text: string): LogLine[] {
 }
 
 export interface NodeGateway extends Gateway {
-  readonly process: ChildProcess;
   /** Resolves to the exit status. */
   readonly exited: Promise<number | null>;
 }
@@ -176,6 +176,7 @@ const config :Workerd.Config = (
   return {
     runtime: 'workerd',
     url: urls[0]!,
+    process: child,
     urls,
     printed: () => printed,
     logs: () => parseLines(completeLines(printed)),
