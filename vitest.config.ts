@@ -6,6 +6,8 @@ const wide = process.env.WIDE === '1';
 export default defineConfig({
   test: {
     reporters: ['default'],
+    // Real processes under real load share two cores: where only the result counts, one file at a time.
+    fileParallelism: process.env.CI !== 'true',
     projects: [
       {
         test: {

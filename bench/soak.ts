@@ -74,7 +74,7 @@ async function caller(): Promise<void> {
   let end: string | undefined;
   while (Date.now() < endAt) {
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    if (Math.random() < 0.1) {
+    if (Math.random() < 0.01) {
       known = simulator.addJob({ schedule: { processingAfterMs: 300, finishAfterMs: 1_500 } });
       end = undefined;
     }

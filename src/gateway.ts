@@ -51,7 +51,7 @@ export function guardChroma({ upstream }: Config, chroma: ChromaSource): Guard {
     bulkhead: createBulkhead({ concurrency: upstream.maxConcurrency, queue: QUEUE, patienceMs: PATIENCE_MS }),
     deadlineMs: upstream.timeoutMs,
     retries: true,
-    now: Date.now,
+    now: () => performance.now(),
     random: Math.random,
   });
 }

@@ -51,17 +51,19 @@ function createWorkerApp(env: Bindings): App {
   const log = createWorkerLog(config);
   const { timeoutMs, maxConcurrency } = config.upstream;
   const { chroma, calls } = createUpstream(config, createFetchTransport(fetch), log);
+  const objects = createObjectSource({
+    stubOf: (id) => env.INVOCATIONS.getByName(`${config.partition}:${id}`),
+    direct: chroma,
+    // Nobody may wait here: one request cannot wake another in an isolate.
+    bulkhead: createBulkhead({ concurrency: maxConcurrency, queue: 0, patienceMs: 0 }),
+    patienceMs: timeoutMs + OBJECT_SLACK_MS,
+  });
   const guard = createGuard({
-    source: createObjectSource({
-      stubOf: (id) => env.INVOCATIONS.getByName(`${config.partition}:${id}`),
-      direct: chroma,
-      // Nobody may wait here: one request cannot wake another in an isolate.
-      bulkhead: createBulkhead({ concurrency: maxConcurrency, queue: 0, patienceMs: 0 }),
-      patienceMs: timeoutMs + OBJECT_SLACK_MS,
-    }),
+    source: objects,
+    recall: objects.recall,
     deadlineMs: timeoutMs + ISOLATE_SLACK_MS,
     retries: false,
-    now: Date.now,
+    now: () => performance.now(),
     random: Math.random,
   });
   const parts = readThroughParts(config);
@@ -88,7 +90,7 @@ function createWorkerApp(env: Bindings): App {
 
 /** One invocation's object: asks Chroma for every isolate, and keeps a terminal answer for ever. */
 export class InvocationObject extends DurableObject<Bindings> {
-  readonly #lookup: ReadThrough['lookup'];
+  readonly #readThrough: ReadThrough;
   readonly #log: Log;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -97,23 +99,28 @@ export class InvocationObject extends DurableObject<Bindings> {
     this.#log = createWorkerLog(config);
     const { chroma } = createUpstream(config, createFetchTransport(fetch), this.#log);
     const parts = readThroughParts(config);
-    this.#lookup = createReadThrough({
+    this.#readThrough = createReadThrough({
       ...parts,
       source: guardChroma(config, chroma),
       store: createObjectStore(ctx.storage.kv, parts.lifetimes),
       coalesce: createCoalesce<Lookup>(),
-    }).lookup;
+    });
   }
 
-  /** The Worker's only question; its outcome, good or bad, is a plain value. */
+  /** What an isolate asks that must not ask upstream now. */
+  async recall(id: InvocationId): Promise<ObjectReply | undefined> {
+    const known = await this.#readThrough.recall(id);
+    return known && objectReplyOf(Promise.resolve(sourcedOf(known)));
+  }
+
+  /** The Worker's question; its outcome, good or bad, is a plain value. */
   ask(id: InvocationId): Promise<ObjectReply> {
     return objectReplyOf(this.#sourced(id));
   }
 
   async #sourced(id: InvocationId): Promise<Sourced> {
     try {
-      const { entry, cache, revalidated, stored } = await this.#lookup(id);
-      return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
+      return sourcedOf(await this.#readThrough.lookup(id));
     } catch (thrown) {
       // Only the code crosses to the isolate: the stack of what we did not expect is told here or never.
       const err = asGatewayError(thrown);
@@ -121,6 +128,11 @@ export class InvocationObject extends DurableObject<Bindings> {
       throw err;
     }
   }
+}
+
+/** The instants travel with the answer, so that two tiers never add their staleness. */
+function sourcedOf({ entry, cache, revalidated, stored }: Lookup): Sourced {
+  return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
 }
 
 function createWorkerLog(config: Config): Log {

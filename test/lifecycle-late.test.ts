@@ -1,4 +1,4 @@
-/** The sidecar's last moments (faults #131, #132): who comes late, what breaks meanwhile, who stops reading. */
+/** The sidecar's last moments (faults #131, #132): who comes late, and what breaks meanwhile. */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
@@ -45,7 +45,7 @@ async function open(): Promise<{
     text += chunk.toString('latin1');
   });
   socket.on('error', () => {});
-  const closed = once(socket, 'close');
+  const closed = new Promise((resolve) => void socket.once('close', resolve));
   await once(socket, 'connect');
   return { socket, text: () => text, closed };
 }
@@ -56,8 +56,10 @@ const isRefused = () =>
     () => true,
   );
 const readiness = async () => (await fetch(`${gateway.url}/readyz`)).status;
-/** After this the listener is closed. */
+/** After this the listener is closed, and what was sent before has arrived. */
 async function stopListening(): Promise<void> {
+  // A connection that waits to be accepted is reset with the listener, so the gateway takes its turns first.
+  for (let turn = 0; turn < 3; turn++) await readiness();
   gateway.process.kill('SIGTERM');
   expect(await eventually(isRefused, 2_000)).toBe(true);
 }
@@ -194,33 +196,5 @@ describe('#132 a bug that nobody caught', () => {
     simulator.release({ id });
     expect((await inFlight).status).toBe(200);
     expect(await gateway.exited).toBe(1);
-  });
-});
-
-describe('whoever reads stdout', () => {
-  it('may go away: the gateway answers on, and still stops in order', async () => {
-    await start();
-    const id = simulator.addJob({ state: 'complete' });
-    gateway.process.stdout?.destroy();
-    for (let i = 0; i < 50; i++) expect((await ask(gateway.url, id)).status).toBe(200);
-    gateway.process.kill('SIGTERM');
-    expect(await gateway.exited).toBe(0);
-    expect(gateway.printed()).not.toMatch(/EPIPE|uncaught/);
-  });
-
-  it('may stop reading: the gateway answers on, and waits for the reader a second, not for ever', async () => {
-    await start();
-    const id = simulator.addJob({ state: 'complete' });
-    gateway.process.stdout?.pause();
-    // More than a pipe and both ends' buffers hold.
-    for (let i = 0; i < 40; i++) {
-      const batch = Array.from({ length: 50 }, () => ask(gateway.url, id));
-      expect(new Set((await Promise.all(batch)).map(({ status }) => status))).toEqual(new Set([200]));
-    }
-    const gone = once(gateway.process, 'exit');
-    const signalledAt = performance.now();
-    gateway.process.kill('SIGTERM');
-    expect(await gone).toEqual([null, 'SIGKILL']);
-    expect(performance.now() - signalledAt).toBeLessThan(4_000);
   });
 });

@@ -63,7 +63,8 @@ describe.each(RUNTIMES)('upstream’s own caching headers on %s', (runtime) => {
     for (const asked of [await ask(rig.gateway.url, id), await ask(rig.gateway.url, id)]) {
       const own = { 'x-request-id': '', date: '', etag: '', age: '' };
       expect(Number(asked.headers.get('age'))).toBeLessThan(60);
-      expect(Math.abs(Date.parse(asked.headers.get('date')!) - Date.now())).toBeLessThan(60_000);
+      const date = asked.headers.get('date'); // workerd adds none to an error
+      if (date !== null) expect(Math.abs(Date.parse(date) - Date.now())).toBeLessThan(60_000);
       const text = asked.text.replace(id, 'ID').replace(/"request_id":"[^"]+"/, '');
       seen.push({ ...asked, text, error: '', headers: { ...Object.fromEntries(asked.headers), ...own } });
     }
@@ -78,7 +79,7 @@ describe.each(RUNTIMES)('upstream’s own caching headers on %s', (runtime) => {
     await fc.assert(
       fc.asyncProperty(fc.array(oneCase, { minLength: AT_ONCE, maxLength: AT_ONCE }), async (cases) => {
         const all = await Promise.all(cases.map(decisions));
-        all.forEach((each, at) => expect(each).toEqual(plain.get(cases[at]!.upstream)));
+        for (const [at, each] of all.entries()) expect(each).toEqual(plain.get(cases[at]!.upstream));
       }),
       { numRuns: CASES[runtime] / AT_ONCE },
     );

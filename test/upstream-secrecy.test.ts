@@ -53,9 +53,10 @@ describe.each(RUNTIMES)('what stays between upstream and the gateway, on %s', (r
 
   it('#75 no upstream header reaches the caller, of an answer, a 404 or an error', async () => {
     const ours = (headers: Headers) =>
-      [...headers.keys()].filter((name) => !['connection', 'keep-alive'].includes(name)).sort();
+      // The connection's own, and `Date`, which workerd leaves to its front end where it is not ours.
+      [...headers.keys()].filter((name) => !['connection', 'keep-alive', 'date'].includes(name)).sort();
     const good = await rig.relayed(jobText, HEADERS);
-    const always = ['cache-control', 'content-length', 'content-type', 'date', 'vary'];
+    const always = ['cache-control', 'content-length', 'content-type', 'vary'];
     const ids = ['x-content-type-options', 'x-request-id'];
     expect(ours(good.headers)).toEqual([...always, ...ids, 'age', 'cache-status', 'etag'].sort());
     expect(good.headers.get('age')).toBe('0');
@@ -130,6 +131,7 @@ describe.each(RUNTIMES)('upstream’s words, on %s', (runtime) => {
     rig.upstream.scriptFor(last, answer);
     await ask(rig.gateway.url, last);
     await expect.poll(() => rig.gateway.printed()).toContain(last);
-    expect(rig.gateway.printed()).not.toMatch(/HOSTILE|forged|\u001b/);
+    expect(rig.gateway.printed()).not.toMatch(/HOSTILE|forged/);
+    expect(rig.gateway.printed()).not.toContain('\u001b');
   });
 });

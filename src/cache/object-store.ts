@@ -18,7 +18,12 @@ export interface ObjectStorage {
 
 export function createObjectStore(storage: ObjectStorage, lifetimes: Lifetimes): Store {
   function read(id: InvocationId) {
-    const stored = storage.get(id);
+    let stored: unknown;
+    try {
+      stored = storage.get(id);
+    } catch {
+      stored = null; // Bytes that the platform itself cannot read are a miss like any others (faults #97).
+    }
     if (stored === undefined) return undefined;
     const entry = decodeEntry(id, stored, lifetimes);
     if (entry === undefined) storage.delete(id);

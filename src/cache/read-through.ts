@@ -37,6 +37,8 @@ export interface ReadThroughOptions {
 export interface ReadThrough {
   /** A fresh entry in memory is answered at once, anything else later; rejects with a `GatewayError`. */
   lookup(id: InvocationId): Lookup | Promise<Lookup>;
+  /** What is known and may be shown while upstream fails, stale or not; asks nobody. */
+  recall(id: InvocationId): Promise<Lookup | undefined>;
 }
 
 export function createReadThrough(options: ReadThroughOptions): ReadThrough {
@@ -70,18 +72,22 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
     } catch (failure) {
       const known = servable(memory.get(id)) ?? servable(kept);
       if (known === undefined) throw failure;
-      // A terminal answer that another load brought meanwhile is simply the answer.
-      const cache = freshnessOf(known, now()) === 'fresh' ? 'hit' : 'stale';
-      return { ...found(known, cache), upstreamMs: now() - askedAt };
+      return { ...known, upstreamMs: now() - askedAt };
     }
   }
 
-  /** RFC 5861 §4: what may be shown while upstream fails. */
-  function servable(entry: Entry | undefined): Entry | undefined {
-    return entry !== undefined && freshnessOf(entry, now()) !== 'dead' ? entry : undefined;
+  async function recall(id: InvocationId): Promise<Lookup | undefined> {
+    return servable(memory.get(id)) ?? servable(await store?.get(id));
   }
 
-  return { lookup };
+  /** RFC 5861 §4. A terminal answer that another load brought meanwhile is simply the answer. */
+  function servable(entry: Entry | undefined): Lookup | undefined {
+    if (entry === undefined) return undefined;
+    const freshness = freshnessOf(entry, now());
+    return freshness === 'dead' ? undefined : found(entry, freshness === 'fresh' ? 'hit' : 'stale');
+  }
+
+  return { lookup, recall };
 }
 
 function found(entry: Entry, cache: CacheOutcome): Lookup {

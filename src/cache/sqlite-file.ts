@@ -9,8 +9,11 @@ import { FORMAT_VERSION, MAX_VALUE_BYTES } from './stored-value.ts';
 /** Another format version is another table: rows of it are not seen, and not harmed. */
 export const TABLE = `answer_v${FORMAT_VERSION}`;
 
-/** As much of a value as anybody looks at: a row that somebody made huge is never read whole. */
-export const READ_VALUE = `substr(value, 1, ${MAX_VALUE_BYTES + 1})`;
+/**
+ * As much of a value as anybody looks at: a row that somebody made huge is never read whole. SQLite's `substr` of
+ * an empty blob is NULL, which would pass for no row at all.
+ */
+export const READ_VALUE = `coalesce(substr(value, 1, ${MAX_VALUE_BYTES + 1}), x'')`;
 
 /** The one trouble that passes by itself. */
 export const LOCKED = 'locked by another process';

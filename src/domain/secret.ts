@@ -43,6 +43,7 @@ function encodingsOf(secret: string): string[] {
     hex.toUpperCase(),
     percent,
     percent.replace(/%../g, (code) => code.toLowerCase()),
+    percent.replaceAll('%2F', '/'), // Python's quote()
   ];
 }
 

@@ -14,8 +14,8 @@ export interface BulkheadOptions {
 }
 
 export interface Bulkhead {
-  /** Rejects with `overloaded` when there is no place in time. */
-  run<T>(work: () => Promise<T>): Promise<T>;
+  /** Rejects with `overloaded` when there is no place in time; who gives up first (`signal`) leaves the queue. */
+  run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   active(): number;
   waiting(): number;
 }
@@ -25,26 +25,35 @@ export function createBulkhead({ concurrency, queue, patienceMs }: BulkheadOptio
   const waiting = new Set<() => void>();
   let active = 0;
 
-  function place(): Promise<void> {
+  function place(signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const enter = () => {
+      const leave = () => {
         clearTimeout(patience);
+        signal?.removeEventListener('abort', giveUp);
         waiting.delete(enter);
+      };
+      const enter = () => {
+        leave();
         resolve();
       };
+      const giveUp = () => {
+        leave();
+        reject(signal?.reason);
+      };
       const patience = setTimeout(() => {
-        waiting.delete(enter);
+        leave();
         reject(new GatewayError('overloaded', { reason: 'queue_patience' }));
       }, patienceMs);
+      signal?.addEventListener('abort', giveUp);
       waiting.add(enter);
     });
   }
 
   return {
-    async run(work) {
+    async run(work, signal) {
       if (active >= concurrency) {
         if (waiting.size >= queue) throw new GatewayError('overloaded', { reason: 'queue_full' });
-        await place(); // the place was handed over: `active` already counts it
+        await place(signal); // the place was handed over: `active` already counts it
       } else {
         active++;
       }

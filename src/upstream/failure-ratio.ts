@@ -11,7 +11,7 @@ const MAX_FAILURE_RATIO = 0.5;
 const SLICES = 10;
 const SLICE_MS = WINDOW_MS / SLICES;
 
-/** @param now epoch ms */
+/** @param now ms of a clock that nobody sets */
 export function createFailureRatio(now: () => number): IBreaker {
   let slices = new Map<number, { calls: number; failures: number }>();
 

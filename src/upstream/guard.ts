@@ -21,9 +21,11 @@ export interface GuardOptions {
   readonly bulkhead?: Bulkhead | undefined;
   /** `UPSTREAM_TIMEOUT_MS`: over everything one lookup spends here. */
   readonly deadlineMs: number;
+  /** What the source may know by itself, for when it must not ask; never rejects. */
+  readonly recall?: ((id: InvocationId) => Promise<Sourced | undefined>) | undefined;
   /** At most one retry a lookup; off around a source that retries by itself. */
   readonly retries: boolean;
-  /** Epoch ms. */
+  /** ms of a clock that nobody sets. */
   readonly now: () => number;
   /** 0 … 1, for jitter. */
   readonly random: () => number;
@@ -56,16 +58,22 @@ const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 export function createGuard(options: GuardOptions): Guard {
-  const { source, bulkhead, deadlineMs, retries, now, random } = options;
+  const { source, bulkhead, recall, deadlineMs, retries, now, random } = options;
   const pause = createPause(now);
   const budget = createRetryBudget();
+  const outdated = new WeakSet<GatewayError>();
   const breaker = circuitBreaker(
-    handleWhen((error) => error instanceof GatewayError && COUNTED.has(error.code)),
-    { halfOpenAfter: PROBE_AFTER_MS, breaker: createFailureRatio(now) },
+    handleWhen((error) => error instanceof GatewayError && COUNTED.has(error.code) && !outdated.has(error)),
+    // Always due by its own, settable clock: `refuse` tells the time.
+    { halfOpenAfter: Number.NEGATIVE_INFINITY, breaker: createFailureRatio(now) },
   );
   let probeAt = 0;
   breaker.onBreak(() => {
     probeAt = now() + PROBE_AFTER_MS;
+  });
+  let changes = 0;
+  breaker.onStateChange(() => {
+    changes++;
   });
 
   /** Refuses at once what upstream should not be asked now; cockatiel would let callers wait for the probe. */
@@ -75,12 +83,25 @@ export function createGuard(options: GuardOptions): Guard {
     pause.check();
   }
 
-  async function attempt(id: InvocationId, deadline: Deadline): Promise<Sourced> {
-    refuse(); // again: much may have been learned while this caller waited for its place
-    pause.admit();
+  /** One call; a failure of one that began before the breaker's last change says nothing of what is now. */
+  async function call(id: InvocationId, deadline: Deadline): Promise<Sourced> {
+    const begunIn = changes;
     try {
-      const sourced = await breaker.execute(() => deadline.race(source.ask(id, deadline.signal)));
-      pause.end();
+      return await deadline.race(source.ask(id, deadline.signal));
+    } catch (thrown) {
+      if (begunIn !== changes && thrown instanceof GatewayError) outdated.add(thrown);
+      throw thrown;
+    }
+  }
+
+  async function attempt(id: InvocationId, deadline: Deadline): Promise<Sourced> {
+    if (deadline.remainingMs() === 0)
+      throw new GatewayError('upstream_timeout', { reason: 'deadline_in_queue' });
+    refuse(); // again: much may have been learned while this caller waited for its place
+    const admission = pause.admit();
+    try {
+      const sourced = await breaker.execute(() => call(id, deadline));
+      pause.end(admission);
       return sourced;
     } catch (thrown) {
       const error = asGatewayError(thrown);
@@ -104,11 +125,17 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   async function ask(id: InvocationId): Promise<Sourced> {
-    refuse();
+    try {
+      refuse();
+    } catch (refusal) {
+      const known = await recall?.(id);
+      if (known === undefined) throw refusal;
+      return known;
+    }
     const deadline = startDeadline(deadlineMs);
     try {
       const work = () => attempts(id, deadline);
-      return await deadline.race(bulkhead === undefined ? work() : bulkhead.run(work));
+      return await deadline.race(bulkhead === undefined ? work() : bulkhead.run(work, deadline.signal));
     } finally {
       deadline.clear();
     }

@@ -24,6 +24,13 @@ export type ObjectReply =
 /** One object's interface. Rejects when the object is reset, overloaded or gone. */
 export interface ObjectStub {
   ask(id: InvocationId): Promise<ObjectReply>;
+  /** What it knows and may show while upstream fails; asks nobody. */
+  recall(id: InvocationId): Promise<ObjectReply | undefined>;
+}
+
+export interface ObjectSource extends ChromaSource {
+  /** As {@link ObjectStub.recall}; never rejects. */
+  recall(id: InvocationId): Promise<Sourced | undefined>;
 }
 
 export interface ObjectSourceOptions {
@@ -35,7 +42,7 @@ export interface ObjectSourceOptions {
   readonly patienceMs: number;
 }
 
-export function createObjectSource(options: ObjectSourceOptions): ChromaSource {
+export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
   const { stubOf, direct, bulkhead, patienceMs } = options;
   return {
     async ask(id, signal) {
@@ -47,6 +54,14 @@ export function createObjectSource(options: ObjectSourceOptions): ChromaSource {
         return await bulkhead.run(() => direct.ask(id, signal));
       }
       return sourcedOf(id, reply);
+    },
+    async recall(id) {
+      try {
+        const reply = await within(patienceMs, stubOf(id).recall(id));
+        return reply && sourcedOf(id, reply);
+      } catch {
+        return undefined; // the caller has its refusal already
+      }
     },
   };
 }

@@ -7,19 +7,20 @@ import { type ErrorCode, GatewayError, termsOf } from '../domain/errors.ts';
 export interface Pause {
   /** Throws the pause's own error while it lasts. */
   check(): void;
-  /** The same for a call about to be made; after a 401 the one that gets through is the probe. */
-  admit(): void;
+  /** The same for a call about to be made; after a 401 the one that gets through is the probe. For `end`. */
+  admit(): number;
   /** Starts or prolongs a pause where the error asks for one. */
   learn(error: GatewayError): void;
-  /** Upstream answered: whatever was wrong is over. */
-  end(): void;
+  /** Upstream answered the call of this admission: whatever was wrong when it was made is over. */
+  end(admission: number): void;
   health(): { readonly paused?: ErrorCode };
 }
 
-/** @param now epoch ms */
+/** @param now ms of a clock that nobody sets */
 export function createPause(now: () => number): Pause {
   let code: ErrorCode | undefined;
   let until = 0;
+  let refusals = 0;
 
   function check(): void {
     if (code === undefined) return;
@@ -29,10 +30,11 @@ export function createPause(now: () => number): Pause {
     throw new GatewayError(code, { retryAfter, reason: 'paused' });
   }
 
-  function admit(): void {
+  function admit(): number {
     check();
     if (code === 'upstream_auth') until = now() + secondsOf(code) * 1000;
     else code = undefined;
+    return refusals;
   }
 
   return {
@@ -41,11 +43,12 @@ export function createPause(now: () => number): Pause {
     learn(error) {
       if (error.code !== 'upstream_auth' && error.code !== 'upstream_rate_limited') return;
       code = error.code;
+      refusals++;
       until = Math.max(until, now() + (error.retryAfter ?? secondsOf(code)) * 1000);
     },
-    end() {
-      // A call that began before the 429 and ends well after it does not lift the pause.
-      if (code === 'upstream_auth') code = undefined;
+    end(admission) {
+      // A call that began before the refusal and ends well after it does not lift the pause.
+      if (code === 'upstream_auth' && admission === refusals) code = undefined;
     },
     health: () => (code !== undefined && now() < until ? { paused: code } : {}),
   };

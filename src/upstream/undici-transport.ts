@@ -38,7 +38,7 @@ export function createUndiciTransport(
         const value = response.headers[name];
         return Array.isArray(value) ? value.join(', ') : value;
       },
-      headerText: () => JSON.stringify(response.headers),
+      headerText: () => Object.entries(response.headers).join('\n'), // as they came: JSON would escape
       body: faultsOf(response.body),
       discard() {
         // Small remains are drained to keep the connection, large ones cost it; an error here has no reader.

@@ -135,3 +135,26 @@ describe('a load that fails', () => {
     expect(lookup(kept)).toMatchObject({ cache: 'hit' });
   });
 });
+
+describe('what is recalled while upstream must not be asked', () => {
+  it('is the answer as it would be shown if upstream failed: fresh, stale within its window, then nothing', async () => {
+    const { lookup, recall } = begin();
+    const id = newId();
+    expect(await recall(id)).toBeUndefined();
+    await through(lookup, id, (question) => question.job('pending'));
+    expect(await recall(id)).toMatchObject({ cache: 'hit' });
+    clock.move(TTL);
+    expect(await recall(id)).toMatchObject({ cache: 'stale' });
+    clock.move(WINDOW - TTL);
+    expect(await recall(id)).toBeUndefined();
+    expect(source.asked).toHaveLength(1);
+  });
+
+  it('may come from the store alone', async () => {
+    const store = createMapDisk().open(lifetimes, clock.now);
+    const id = newId();
+    store.put(id, entryOf(id, COMPLETE, clock.now()));
+    expect(await begin({ store }).recall(id)).toMatchObject({ cache: 'hit' });
+    expect(source.asked).toHaveLength(0);
+  });
+});

@@ -22,6 +22,8 @@ export type Act =
 export interface HistoryOptions {
   readonly tiers: 1 | 2;
   readonly memoryBytes: number;
+  /** Without coalescing: answers to one id come in any order. One tier only. */
+  readonly reorders: boolean;
   /** Ages mean nothing then; all else still holds. */
   readonly clockJumps: boolean;
 }
@@ -38,7 +40,12 @@ export async function play(acts: readonly Act[], options: HistoryOptions): Promi
   const upstream = createModelUpstream(now, (id) => {
     rules.asked(id, upstream.pending.filter((call) => call.id === id).length);
   });
-  const world = (tiers === 1 ? createSidecarWorld : createWorkersWorld)({ now, memoryBytes, upstream });
+  const world = (tiers === 1 ? createSidecarWorld : createWorkersWorld)({
+    now,
+    memoryBytes,
+    upstream,
+    reorders: options.reorders,
+  });
   const waiting = new Set<{ readonly era: number }>();
   const broken: unknown[] = [];
   let mark = 0;

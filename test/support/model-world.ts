@@ -21,6 +21,8 @@ export interface WorldParts {
   readonly now: () => number;
   readonly memoryBytes: number;
   readonly upstream: ModelUpstream;
+  /** Every caller loads for himself. */
+  readonly reorders: boolean;
 }
 
 /** One part of the world that answers callers. */
@@ -46,14 +48,14 @@ export interface World {
 /** Nobody ends these calls: histories have no deadline. */
 const NEVER = new AbortController().signal;
 
-export function createSidecarWorld({ now, memoryBytes, upstream }: WorldParts): World {
+export function createSidecarWorld({ now, memoryBytes, upstream, reorders }: WorldParts): World {
   const disk = createMapDisk(DURABLE_MS);
   let era = 0;
   let { face, coalesce, store } = start();
 
   function start() {
     const memory = createMemoryStore(memoryBytes);
-    const coalesce = createCoalesce<Lookup>();
+    const coalesce = reorders ? createSolitaryLoads<Lookup>() : createCoalesce<Lookup>();
     const store = disk.open(lifetimes, now);
     const source = { ask: (id: InvocationId) => upstream.source.ask(id, NEVER) };
     const { lookup } = createReadThrough({ memory, store, source, coalesce, lifetimes, now });
@@ -88,7 +90,7 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
   const chroma = { ask: (id: InvocationId) => upstream.source.ask(id, NEVER) };
   let object = startObject();
   const objectSource = createObjectSource({
-    stubOf: () => ({ ask: (id) => object.ask(id) }),
+    stubOf: () => object,
     direct: { ask: async () => Promise.reject(new GatewayError('upstream_unavailable')) },
     bulkhead: createBulkhead({ concurrency: 64, queue: 0, patienceMs: 0 }),
     patienceMs: 60_000,
@@ -100,7 +102,7 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
     const reset = Promise.withResolvers<never>();
     reset.promise.catch(() => {});
     const coalesce = createCoalesce<Lookup>();
-    const { lookup } = createReadThrough({
+    const { lookup, recall } = createReadThrough({
       memory: createMemoryStore(memoryBytes),
       store: createObjectStore(objectStorage(storage), lifetimes),
       source: chroma,
@@ -108,12 +110,19 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
       lifetimes,
       now,
     });
-    async function sourced(id: InvocationId) {
-      const { entry, cache, revalidated, stored } = await lookup(id);
+    async function sourced(found: Lookup | Promise<Lookup>) {
+      const { entry, cache, revalidated, stored } = await found;
       return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
     }
-    const ask = (id: InvocationId) => Promise.race([objectReplyOf(sourced(id)), reset.promise]);
-    return { ask, coalesce, end: () => reset.reject(new Error('object reset')) };
+    return {
+      ask: (id: InvocationId) => Promise.race([objectReplyOf(sourced(lookup(id))), reset.promise]),
+      async recall(id: InvocationId) {
+        const known = await recall(id);
+        return known && objectReplyOf(sourced(known));
+      },
+      coalesce,
+      end: () => reset.reject(new Error('object reset')),
+    };
   }
   function startIsolate(): Face {
     const memory = createMemoryStore(memoryBytes);

@@ -25,10 +25,13 @@ function sourcedOf(id: InvocationId, status: unknown = COMPLETE): Sourced {
 }
 
 /** @param ask what the stub does; the direct way answers once `gate` is open */
-function sourceOf(ask: (id: InvocationId) => Promise<ObjectReply>) {
+function sourceOf(
+  ask: (id: InvocationId) => Promise<ObjectReply>,
+  recall: (id: InvocationId) => Promise<ObjectReply | undefined> = async () => undefined,
+) {
   const bulkhead = createBulkhead({ concurrency: PLACES, queue: 0, patienceMs: 0 });
   const source = createObjectSource({
-    stubOf: () => ({ ask }),
+    stubOf: () => ({ ask, recall }),
     direct: {
       async ask(id) {
         directCalls.push(id);
@@ -160,6 +163,28 @@ describe('what crosses the border of an object', () => {
   it('a bug in the object arrives as `internal`, without its words', async () => {
     const reply = plain(await objectReplyOf(Promise.reject(new TypeError('secret'))));
     expect(reply).toEqual({ ok: false, code: 'internal', retryAfter: undefined });
+  });
+});
+
+describe('what an isolate asks that must not ask upstream', () => {
+  const unasked = async () => Promise.reject(new Error('was asked'));
+
+  it('arrives as the object knows it, stale and all', async () => {
+    const id = newId();
+    const known: Sourced = { ...sourcedOf(id, 'processing'), cache: 'stale' };
+    const { source } = sourceOf(unasked, () => objectReplyOf(Promise.resolve(known)));
+    expect(await source.recall(id)).toEqual(known);
+    expect(directCalls).toEqual([]);
+  });
+
+  it.each([
+    ['knows nothing', async () => undefined],
+    ['is reset', async () => Promise.reject(reset())],
+    ['never answers', () => new Promise<undefined>(() => {})],
+    ['mixes two jobs up', () => objectReplyOf(Promise.resolve(sourcedOf(newId())))],
+  ])('is nothing when the object %s, and never an exception', async (_what, recall) => {
+    expect(await sourceOf(unasked, recall).source.recall(newId())).toBeUndefined();
+    expect(directCalls).toEqual([]);
   });
 });
 
