@@ -14,8 +14,11 @@ import {
   startRawUpstream,
 } from './support/raw-upstream.ts';
 
-/** Questions a second, each about an id that nobody asked before. */
-const RATE = 1_000;
+/**
+ * Questions a second, each about an id that nobody asked before. On workerd each is a new object with files of
+ * its own: at a thousand a second the test would measure the disk and run out of descriptors.
+ */
+const QUESTIONS_PER_S = { node: 1_000, workerd: 100 };
 /** Opened by the first failures; the probe comes 5 s after the last of them. */
 const STORM_MS = 6_500;
 /** How long the probe is kept waiting, so that others come meanwhile. */
@@ -39,6 +42,7 @@ const median = (all: readonly number[]) =>
   all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? Number.NaN;
 
 describe.each(RUNTIMES)('#65 a storm on %s', (runtime) => {
+  const rate = QUESTIONS_PER_S[runtime];
   let upstream: RawUpstream;
   let gateway: Gateway;
   const calls: { readonly id: string; readonly at: number }[] = [];
@@ -86,7 +90,7 @@ describe.each(RUNTIMES)('#65 a storm on %s', (runtime) => {
     };
     const all: Promise<void>[] = [];
     for (let asked = 0; elapsed() < STORM_MS; ) {
-      for (; asked < (elapsed() * RATE) / 1_000; asked++) all.push(question(newId(), strangers));
+      for (; asked < (elapsed() * rate) / 1_000; asked++) all.push(question(newId(), strangers));
       all.push(question(knownId, known));
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -109,7 +113,7 @@ describe.each(RUNTIMES)('#65 a storm on %s', (runtime) => {
   const probes = () => calls.filter(({ at }) => at > 4_000 && at <= closedAt);
 
   it('upstream’s own failures reach callers for less than 2 s', () => {
-    expect(strangers.length).toBeGreaterThan(RATE * (STORM_MS / 1_000) * 0.8);
+    expect(strangers.length).toBeGreaterThan(rate * (STORM_MS / 1_000) * 0.8);
     const failures = strangers.filter(({ error }) => error.error === 'upstream_error');
     expect(failures.length).toBeGreaterThan(5);
     expect(Math.max(...failures.map(({ doneAt }) => doneAt))).toBeLessThan(2_000);
@@ -131,7 +135,7 @@ describe.each(RUNTIMES)('#65 a storm on %s', (runtime) => {
 
   it('open, it answers 503 in less than 5 ms, with the time to the probe', () => {
     const open = refusals().filter(({ at }) => at > 2_000);
-    expect(open.length).toBeGreaterThan(RATE * 2);
+    expect(open.length).toBeGreaterThan(rate * 2);
     const durations = gateway
       .logs()
       .filter(({ msg, code }) => msg === 'request' && code === 'upstream_unavailable')
