@@ -6,8 +6,8 @@ import { LRUCache } from 'lru-cache';
 import type { InvocationId } from '../domain/invocation.ts';
 import { type Entry, isFromTheFuture, supersedes } from './entry.ts';
 
-/** What an entry costs beside its body: key, objects, strings, the cache's own slots. */
-const OVERHEAD_BYTES = 512;
+/** What an entry costs beside its body, measured: key, objects, strings, the cache's own slots (docs/performance.md). */
+const OVERHEAD_BYTES = 600;
 /** A flood of unknown ids may fill this share of the bytes and can never push a job out. */
 const NEGATIVE_SHARE = 1 / 16;
 
