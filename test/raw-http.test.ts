@@ -1,60 +1,138 @@
-/** Protocol abuse (faults.md B) on the sidecar's own sockets; on Workers the platform's edge stands there. */
-import { connect, type Socket } from 'node:net';
+/** Framing and protocol abuse (faults.md B, #19 to #26) byte by byte, and what it may leave in the log (#129). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../simulator/simulator.ts';
-import { type Gateway, startNode, TOKEN } from './support/gateway.ts';
-import { exchange, statuses } from './support/raw-socket.ts';
+import { ask } from './support/ask.ts';
+import { type Gateway, RUNTIMES, startGateway, TOKEN } from './support/gateway.ts';
+import { bodyIn, converse, headersIn, open, statuses } from './support/raw-socket.ts';
 
-describe('raw HTTP on node', () => {
+const NOT_ON_WORKERD = {
+  '#19 a bare LF is refused':
+    'the runtime takes it for a line end (RFC 9112 §2.2 allows it); no edge passes it on',
+  '#19 always a 400':
+    'its parser answers some by their last header; none of them lets a second request through',
+  '#21 a 405': 'its parser refuses an unknown coding before any code of ours, with a 400',
+  '#22 a 400': 'the edge owns Host; here it is shown that no Host changes anything',
+  '#25 431': 'bounds on headers are the platform’s; here it is shown that none is cut and nothing breaks',
+};
+it.skip.each(Object.entries(NOT_ON_WORKERD))('on workerd: %s: %s', () => {});
+
+const SMUGGLED = 'smuggled-request';
+const SECOND = `GET /healthz HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${SMUGGLED}\r\n\r\n`;
+
+/** Framing that two parsers might read differently: method, header lines, body. */
+const AMBIGUOUS: readonly (readonly [what: string, method: string, headers: string, body?: string])[] = [
+  ['both lengths on a GET', 'GET', 'Content-Length: 4\r\nTransfer-Encoding: chunked'],
+  [
+    'both lengths, the length first',
+    'POST',
+    `Content-Length: ${SECOND.length}\r\nTransfer-Encoding: chunked`,
+    '0\r\n\r\n',
+  ],
+  ['both lengths, the coding first', 'POST', 'Transfer-Encoding: chunked\r\nContent-Length: 4', '0\r\n\r\n'],
+  ['two lengths', 'POST', `Content-Length: 0\r\nContent-Length: ${SECOND.length}`],
+  ['two lengths in one', 'POST', 'Content-Length: 0, 4'],
+  ['a negative length', 'POST', 'Content-Length: -1'],
+  ['a signed length', 'POST', 'Content-Length: +0'],
+  ['a hexadecimal length', 'POST', 'Content-Length: 0x0'],
+  ['a length beyond all numbers', 'POST', 'Content-Length: 99999999999999999999'],
+  ['a blank before the colon', 'GET', 'Transfer-Encoding : chunked'],
+  ['a blank before the name', 'GET', ' Transfer-Encoding: chunked'],
+  ['an obsolete fold', 'GET', 'X: b\r\n c'],
+  ['a folded coding', 'POST', 'Transfer-Encoding:\r\n chunked'],
+  ['a bare CR', 'GET', 'X: b\rTransfer-Encoding: chunked'],
+  ['a NUL', 'GET', 'X: \0'],
+  ['a NUL in a name', 'GET', 'X\0: y'],
+  ['a line without a colon', 'GET', 'nonsense'],
+  ['chunked that is not last', 'POST', 'Transfer-Encoding: chunked, identity', '0\r\n\r\n'],
+  ['two codings', 'POST', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: identity', '0\r\n\r\n'],
+];
+
+describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
   let simulator: Simulator;
   let gateway: Gateway;
-  let id: string;
   let path: string;
+  let text: string;
   beforeAll(async () => {
     simulator = createSimulator({ token: TOKEN });
-    gateway = await startNode(await simulator.listen());
-    id = simulator.addJob({ state: 'complete' });
+    gateway = await startGateway(runtime, await simulator.listen());
+    const id = simulator.addJob({ state: 'complete' });
     path = `/api/v1/invocations/${id}`;
-    await fetch(gateway.url + path);
+    ({ text } = await ask(gateway.url, id));
   });
   afterAll(async () => {
     await gateway.stop();
     await simulator.close();
   });
-  const send = (bytes: string, quietMs?: number) => exchange(gateway.url, bytes, quietMs);
-  const get = (headers: string) => send(`GET ${path} HTTP/1.1\r\n${headers}\r\n\r\n`);
+  const isNode = runtime === 'node';
+  const send = (bytes: string, withinMs?: number) => converse(gateway.url, bytes, { withinMs });
+  /** One request with these header lines; the last answer on its connection. */
+  const get = async (headers: string) =>
+    (await send(`GET ${path} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`)).text;
 
-  it.each([
-    ['CL and TE', 'Host: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked'],
-    ['two Content-Lengths', 'Host: a\r\nContent-Length: 4\r\nContent-Length: 5'],
-    ['TE with a space', 'Host: a\r\nTransfer-Encoding : chunked'],
-    ['a bare CR', 'Host: a\rX: b'],
-    ['a NUL', 'Host: a\r\nX: \0'],
-    ['an obsolete fold', 'Host: a\r\nX: b\r\n c'],
-  ])('#19 %s: 400, and a second request on the socket is never parsed', async (_name, headers) => {
-    const text = await send(
-      `GET ${path} HTTP/1.1\r\n${headers}\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n`,
-    );
-    expect(statuses(text)).toEqual([400]);
+  it.each(AMBIGUOUS)(
+    '#19 %s: 400 and the end of the connection, a second request on it is never parsed',
+    async (_what, method, headers, body = '') => {
+      const before = simulator.count();
+      const sent = await send(`${method} ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n${body}${SECOND}`);
+      expect(sent.text).not.toContain(SMUGGLED);
+      expect(sent.text).not.toContain('"status":"ok"');
+      expect(statuses(sent.text)).toEqual(isNode ? [400] : [expect.any(Number)]);
+      expect(sent.closed).toBe(true);
+      expect(simulator.count()).toBe(before);
+      expect(gateway.printed()).not.toContain(SMUGGLED);
+    },
+  );
+
+  it.runIf(isNode)('#19 a bare LF: 400', async () => {
+    for (const head of [
+      `GET ${path} HTTP/1.1\nHost: a\n\n`,
+      `GET ${path} HTTP/1.1\r\nHost: a\nX: b\r\n\r\n`,
+    ]) {
+      const sent = await send(head + SECOND);
+      expect([statuses(sent.text), sent.closed]).toEqual([[400], true]);
+    }
   });
 
-  it('#20 an absolute target is served by its path only', async () => {
+  it.each([
+    ['chunks that are none', 'ZZ\r\n\r\n'],
+    ['a chunk longer than it says', '1\r\nabc\r\n0\r\n\r\n'],
+    ['a chunk extension of 20 KB', `1;${'x'.repeat(20_000)}\r\na\r\n0\r\n\r\n`],
+    ['a body that is a request', `${SECOND.length.toString(16)}\r\n${SECOND}\r\n0\r\n\r\n`],
+  ])('#19 %s: the answer may come, what follows is no request', async (_what, body) => {
+    const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const sent = await send(`${head}${body}`, 1_000);
+    expect(sent.text).not.toContain(SMUGGLED);
+    expect([[200], [400]]).toContainEqual(statuses(sent.text));
+  });
+
+  it.each([
+    ['HTTP/0.9', `GET ${'PATH'}\r\n\r\n`],
+    ['HTTP/1.2', 'GET PATH HTTP/1.2\r\nHost: a\r\n\r\n'],
+    ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+    ['a blank in the path', 'GET PATH x HTTP/1.1\r\nHost: a\r\n\r\n'],
+    ['bytes above ASCII in the path', 'GET PATH\xff HTTP/1.1\r\nHost: a\r\n\r\n'],
+    ['nothing but line ends', '\r\n\r\n\r\n\r\nx\r\n\r\n'],
+  ])('#19 %s is no HTTP/1.1: refused, closed, not asked on', async (_what, bytes) => {
     const before = simulator.count();
-    expect(
-      statuses(await send('GET http://169.254.169.254/latest/meta-data HTTP/1.1\r\nHost: a\r\n\r\n')),
-    ).toEqual([404]);
-    const text = await send(`GET http://evil.example${path} HTTP/1.1\r\nHost: evil.example\r\n\r\n`);
-    expect([statuses(text), text.includes(id)]).toEqual([[200], true]);
+    const sent = await send(bytes.replace('PATH', path) + SECOND, 2_000);
+    for (const status of statuses(sent.text)) expect([400, 501]).toContain(status);
+    expect(sent.text).not.toContain(SMUGGLED);
     expect(simulator.count()).toBe(before);
   });
 
-  it('#21 an unknown transfer coding: 405, Connection: close, one response', async () => {
-    const text = await send(
-      `POST ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n`,
-    );
-    expect(statuses(text)).toEqual([405]);
-    expect(text).toMatch(/^connection: close\r?$/im);
-  });
+  it.each(['xchunked', 'gzip', 'chunked;q=1', '"chunked"', '\x0bchunked', 'chunked, xchunked'])(
+    '#21 Transfer-Encoding: %j on a POST: one answer, and the connection ends',
+    async (coding) => {
+      const sent = await send(
+        `POST ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${coding}\r\n\r\n0\r\n\r\n${SECOND}`,
+      );
+      expect([[405], [400]]).toContainEqual(statuses(sent.text));
+      if (coding === 'xchunked') expect(statuses(sent.text)).toEqual([isNode ? 405 : 400]);
+      expect(headersIn(sent.text).connection).toBe('close');
+      expect([sent.closed, sent.text.includes(SMUGGLED)]).toEqual([true, false]);
+    },
+  );
 
   it.each([
     'Host: a\r\nHost: b',
@@ -63,90 +141,125 @@ describe('raw HTTP on node', () => {
     'Host: user@a',
     'Host: a/b',
     'Host: a b',
+    'Host: a, b',
+    'Host: a:99999999',
+    'Host: \xe9',
     'X: no host',
-  ])('#22 %j: 400', async (headers) => {
-    expect(statuses(await get(headers))).toEqual([400]);
+  ])('#22 %j: 400, or at least nothing else', async (headers) => {
+    const before = simulator.count();
+    const answer = await get(headers);
+    if (isNode) expect(statuses(answer)).toEqual([400]);
+    else expect([[200], [400], [404]]).toContainEqual(statuses(answer));
+    if (statuses(answer)[0] === 200) expect(bodyIn(answer)).toBe(text);
+    expect(simulator.count()).toBe(before);
   });
 
-  it('#22 what the parser lets pass gets our own error, with its request id', async () => {
-    const text = await get('Host: a\r\nHost: b\r\nX-Request-Id: abcdefgh-1');
-    expect(text).toContain('"error":"invalid_request"');
-    expect(text).toContain('"request_id":"abcdefgh-1"');
-    expect(text).toMatch(/^vary: origin, authorization, x-chroma-token\r?$/im);
-    for (const target of ['*', '\\x', '/a\\b']) {
-      const method = target === '*' ? 'OPTIONS' : 'GET';
-      expect(statuses(await send(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`))).toEqual([400]);
+  it.runIf(isNode)('#22 what the parser lets pass gets our own error, whole and logged', async () => {
+    const answer = await get('Host: a\r\nHost: b\r\nX-Request-Id: two-hosts-0123');
+    expect(JSON.parse(bodyIn(answer))).toEqual({
+      error: 'invalid_request',
+      message: 'The request is malformed.',
+      request_id: 'two-hosts-0123',
+      retryable: false,
+    });
+    expect(headersIn(answer)).toMatchObject({
+      vary: 'Origin, Authorization, x-chroma-token',
+      connection: 'close',
+    });
+    await expect
+      .poll(() => gateway.logs().find(({ requestId }) => requestId === 'two-hosts-0123'))
+      .toMatchObject({ status: 400, code: 'invalid_request', route: 'none', cache: 'none' });
+    for (const [method, target] of [
+      ['OPTIONS', '*'],
+      ['GET', '\\x'],
+      ['GET', '/a\\b'],
+      ['GET', 'ftp://a/b'],
+      ['GET', 'http://'],
+      ['GET', 'http://a b/'],
+    ]) {
+      const sent = await send(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n${SECOND}`);
+      expect([target, statuses(sent.text), sent.closed]).toEqual([target, [400], true]);
     }
   });
 
-  it('#15 CONNECT: the socket is closed without a word', async () => {
-    expect(await send('CONNECT evil:443 HTTP/1.1\r\nHost: evil:443\r\n\r\n')).toBe('');
+  it('#25 headers named after what every object has are headers like others', async () => {
+    const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString', 'then', 'prototype'];
+    const answer = await get(`Host: a\r\n${names.map((name) => `${name}: x\r\n${name}: y`).join('\r\n')}`);
+    expect([statuses(answer), bodyIn(answer)]).toEqual([[200], text]);
   });
 
-  it('#10 #25 odd names are fine; too many or too large headers are refused, not cut', async () => {
-    expect(statuses(await get('Host: a\r\n__proto__: x\r\nconstructor: y'))).toEqual([200]);
+  it('#25 100 headers are taken, one more, 3,000 or 17 KB are refused and not cut', async () => {
     const many = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: y`).join('\r\n');
-    expect(statuses(await get(`Host: a\r\n${many(99)}`))).toEqual([200]);
-    expect(statuses(await get(`Host: a\r\n${many(100)}`))).toEqual([431]);
-    expect(statuses(await get(`Host: a\r\n${many(3_000)}`))).toEqual([431]);
-    expect(statuses(await get(`Host: a\r\nX: ${'y'.repeat(17_000)}`))).toEqual([431]);
-    expect([414, 431]).toContain(
-      statuses(await send(`GET /${'x'.repeat(17_000)} HTTP/1.1\r\nHost: a\r\n\r\n`))[0],
-    );
-    expect(({} as Record<string, unknown>).x).toBeUndefined();
+    // With Host and Connection, and the one that counts last.
+    const last = 'X-Request-Id: the-last-0123';
+    const whole = await get(`Host: a\r\n${many(97)}\r\n${last}`);
+    expect([statuses(whole), headersIn(whole)['x-request-id']]).toEqual([[200], 'the-last-0123']);
+    for (const headers of [many(98), many(3_000), `X: ${'y'.repeat(17_000)}`, `${'y'.repeat(17_000)}: x`]) {
+      const answer = await get(`Host: a\r\n${headers}\r\n${last}`);
+      if (isNode) expect(statuses(answer)).toEqual([431]);
+      else if (statuses(answer)[0] === 200) expect(headersIn(answer)['x-request-id']).toBe('the-last-0123');
+      else expect([400, 413, 431]).toContain(statuses(answer)[0]);
+    }
   });
 
-  it('#26 an upgrade is never made', async () => {
-    for (const upgrade of ['h2c', 'websocket']) {
-      const text = await get(
-        `Host: a\r\nConnection: Upgrade\r\nUpgrade: ${upgrade}\r\nHTTP2-Settings: AAMAAABk`,
+  it.each(['h2c', 'websocket', 'TLS/1.0', 'x, y'])(
+    '#26 Upgrade: %s is not made: an answer, and the connection speaks HTTP/1.1 as before',
+    async (upgrade) => {
+      const { socket, text: received } = await open(gateway.url);
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${upgrade}\r\n` +
+          'HTTP2-Settings: AAMAAABk\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
       );
-      expect([200, 426]).toContain(statuses(text)[0]);
+      await expect.poll(() => statuses(received()).length).toBe(1);
+      expect([200, 426]).toContain(statuses(received())[0]);
+      socket.write(SECOND);
+      await expect.poll(() => statuses(received()).length).toBe(2);
+      expect(received()).toContain(SMUGGLED);
+      expect(headersIn(received())).not.toHaveProperty('upgrade');
+      socket.destroy();
+    },
+  );
+
+  it('#129 line ends and control bytes in the path or a header forge no line of the log', async () => {
+    const forged = '{"level":"fatal","msg":"FORGED"}';
+    const printed = gateway.printed().length;
+    for (const hostile of [
+      `\r\n${forged}\r\n`,
+      `\n${forged}\n`,
+      `\r${forged}`,
+      `\x1b[2J${forged}`,
+      `\u2028${forged}`,
+    ]) {
+      const bytes = Buffer.from(hostile);
+      for (const [before, after] of [
+        [`GET /api/v1/invocations/x`, ' HTTP/1.1\r\nHost: a\r\n'],
+        ...['User-Agent', 'Origin', 'Referer', 'X-Request-Id'].map((name) => [
+          `GET ${path} HTTP/1.1\r\nHost: a\r\n${name}: x`,
+          '\r\n',
+        ]),
+      ]) {
+        const request = Buffer.concat([
+          Buffer.from(before!),
+          bytes,
+          Buffer.from(`${after}Connection: close\r\n\r\n`),
+        ]);
+        const sent = await converse(gateway.url, request, { withinMs: 2_000 });
+        expect(headersIn(sent.text)['x-request-id'] ?? '').toMatch(/^[\w.-]*$/);
+      }
     }
-  });
-
-  it('#29 a Connection header that names our own headers takes nothing away', async () => {
-    const other = simulator.addJob();
-    const text = await send(
-      `GET /api/v1/invocations/${other} HTTP/1.1\r\nHost: a\r\nConnection: x-chroma-token, authorization, x-request-id\r\nX-Request-Id: abcdefgh-2\r\n\r\n`,
-    );
-    expect(text).toContain('abcdefgh-2');
-    expect(simulator.requests().at(-1)?.headers['x-chroma-token']).toBe(TOKEN);
-  });
-
-  it('#31 a hundred pipelined requests get a hundred ordered answers', async () => {
-    const requests = Array.from(
-      { length: 100 },
-      (_, i) => `GET ${path} HTTP/1.1\r\nHost: a\r\nX-Request-Id: pipelined-${i}\r\n\r\n`,
-    );
-    const text = await send(requests.join(''), 500);
-    const ids = [...text.matchAll(/x-request-id: (pipelined-\d+)/gi)].map(([, requestId]) => requestId);
-    expect(ids).toEqual(requests.map((_, i) => `pipelined-${i}`));
-  });
-
-  it('#27 slow headers are cut off after 10 s, and others are served meanwhile', {
-    timeout: 30_000,
-  }, async () => {
-    const { hostname, port } = new URL(gateway.url);
-    const startedAt = performance.now();
-    const closed: Promise<number>[] = [];
-    const sockets: Socket[] = [];
-    for (let i = 0; i < 200; i++) {
-      const socket = connect(Number(port), hostname);
-      sockets.push(socket);
-      socket.on('error', () => {});
-      socket.write('GET / HTTP/1.1\r\nHost: a\r\nX: ');
-      closed.push(new Promise((resolve) => socket.on('close', () => resolve(performance.now() - startedAt))));
-      socket.resume();
+    await ask(gateway.url, 'nope', { headers: { 'x-request-id': 'after-the-forging' } });
+    await expect.poll(() => gateway.printed()).toContain('after-the-forging');
+    const lines = gateway.printed().slice(printed).trimEnd().split('\n');
+    for (const line of lines.filter((each) => each.startsWith('{'))) {
+      expect(JSON.parse(line)).toMatchObject({ msg: 'request' });
     }
-    const drip = setInterval(
-      () => sockets.forEach((socket) => void (socket.writable && socket.write('x'))),
-      1_000,
-    );
-    for (let i = 0; i < 50; i++) expect((await fetch(gateway.url + path)).status).toBe(200);
-    const times = await Promise.all(closed);
-    clearInterval(drip);
-    expect(Math.max(...times)).toBeLessThan(16_000);
-    expect(Math.min(...times)).toBeGreaterThan(8_000);
+    expect(lines.join('')).not.toContain('FORGED');
+    if (isNode) expect(lines.every((line) => line.startsWith('{'))).toBe(true);
+  });
+
+  it('after all that: others are served, nothing was asked upstream, nothing is polluted', async () => {
+    expect(await get('Host: a')).toContain(text);
+    expect(simulator.count()).toBe(1);
+    expect(gateway.logs().filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   });
 });

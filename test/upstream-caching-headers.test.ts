@@ -7,7 +7,7 @@ import { jobText, response } from './support/raw-upstream.ts';
 import { useRig } from './support/upstream-rig.ts';
 
 /** On Workers each id is an object with a database of its own, twenty times the work. */
-const CASES = { node: 10_000, workerd: 500 };
+const CASES = { node: 10_000, workerd: 200 };
 /** So many cases at once. */
 const AT_ONCE = 25;
 

@@ -1,55 +1,58 @@
 /**
- * A storm (faults.md #65, scaled to seconds): upstream fails for everybody at a thousand questions a second.
- * Callers learn it at once and are told when to come back, upstream is left alone but for one probe, known
- * jobs keep coming, and all is well when the probe succeeds.
+ * A storm (faults.md #65, scaled to seconds): upstream fails for everybody, hundreds of questions a second go on.
+ * Callers learn it at once and are told when to come back, upstream is left alone but for one probe, known jobs
+ * keep coming, and all is well when the probe succeeds.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Asked, ask, newId } from './support/ask.ts';
+import { ask, newId } from './support/ask.ts';
 import { type Gateway, RUNTIMES, startGateway } from './support/gateway.ts';
-import {
-  answer,
-  type RawRequest,
-  type RawUpstream,
-  response,
-  startRawUpstream,
-} from './support/raw-upstream.ts';
+import { answer, type RawUpstream, response, startRawUpstream } from './support/raw-upstream.ts';
 
+const QUESTIONS_PER_S = 300;
+/** At most: the storm ends this long after the breaker has closed again. */
+const STORM_MS = 20_000;
+const CALM_MS = 700;
+/** A call after such a silence is a probe (one comes 5 s after the breaker opened); it is answered slowly. */
+const SILENCE_MS = 2_500;
+const PROBE_MS = 400;
 /**
- * Questions a second, each about an id that nobody asked before. On workerd each is a new object with files of
- * its own: at a thousand a second the test would measure the disk and run out of descriptors.
+ * On Node each question is about an id that nobody asked before. On workerd that would be a new object with files
+ * of its own each time, and a measure of the disk: there they go round among objects that exist.
  */
-const QUESTIONS_PER_S = { node: 1_000, workerd: 100 };
-/** Opened by the first failures; the probe comes 5 s after the last of them. */
-const STORM_MS = 6_500;
-/** How long the probe is kept waiting, so that others come meanwhile. */
-const PROBE_MS = 300;
-
+const OBJECTS = 60;
 /**
  * Contract §6: on Workers the object of one id cannot know about the others, so each has a retry budget of its
- * own, and a 502, 503 or 504 costs two calls; the isolate's breaker bounds how many ids that may happen to.
+ * own and a 502, 503 or 504 costs two calls; the isolate's breaker bounds how many ids that can happen to.
  */
 const CALLS_PER_QUESTION = { node: 1.1, workerd: 2 };
 const RETRY_RESERVE = 10;
 
-interface Told extends Pick<Asked, 'status' | 'error' | 'cacheStatus'> {
-  /** ms since the storm began. */
-  readonly at: number;
-  readonly doneAt: number;
+/** One caller's experience; times in ms since the storm began. */
+interface Told {
+  readonly status: number;
+  readonly code: string | undefined;
+  readonly cacheStatus: string;
+  /** Seconds. */
   readonly retryAfter: number;
+  readonly askedAt: number;
+  readonly toldAt: number;
 }
 
-const median = (all: readonly number[]) =>
-  all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? Number.NaN;
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+const last = (values: readonly number[]) => Math.max(...values);
 
 describe.each(RUNTIMES)('#65 a storm on %s', (runtime) => {
-  const rate = QUESTIONS_PER_S[runtime];
   let upstream: RawUpstream;
   let gateway: Gateway;
-  const calls: { readonly id: string; readonly at: number }[] = [];
+  /** When upstream was asked: while it failed, by probes, and when it was well again. */
+  const calls = { failed: [] as number[], probes: [] as number[], good: [] as number[] };
   const strangers: Told[] = [];
   const known: Told[] = [];
-  let isHealed = false;
   let closedAt = Number.POSITIVE_INFINITY;
+  let before = 0;
 
   beforeAll(async () => {
     upstream = await startRawUpstream();
@@ -57,42 +60,45 @@ describe.each(RUNTIMES)('#65 a storm on %s', (runtime) => {
     const knownId = newId();
     upstream.scriptFor(knownId, (request) => answer(request, { status: 'cancelled' }));
     await ask(gateway.url, knownId);
+    const objects = runtime === 'node' ? [] : Array.from({ length: OBJECTS }, newId);
+    upstream.script(({ socket }) => socket.write(response(403))); // kept nowhere, counted by no breaker
+    await Promise.all(objects.map((id) => ask(gateway.url, id)));
+    before = 1 + objects.length;
 
     const startedAt = performance.now();
     const elapsed = () => performance.now() - startedAt;
-    upstream.script((request: RawRequest) => {
+    upstream.script((request) => {
       const at = elapsed();
-      calls.push({ id: request.id, at });
-      if (isHealed) return answer(request);
-      if (at < 4_000) {
-        request.socket.write(response([500, 502, 503, 504][calls.length % 4]!, 'storm'));
+      if (closedAt < at) {
+        calls.good.push(at);
+        return answer(request);
+      }
+      const { failed, probes } = calls;
+      if (probes.length === 0 && (failed.length === 0 || at - failed.at(-1)! < SILENCE_MS)) {
+        failed.push(at);
+        request.socket.write(response([500, 502, 504][failed.length % 3]!, 'storm'));
         return;
       }
-      // The probe: slow, and good.
+      probes.push(at);
       setTimeout(() => {
-        isHealed = true;
         closedAt = elapsed();
         answer(request);
       }, PROBE_MS);
     });
 
-    const question = async (id: string, list: Told[]): Promise<void> => {
-      const at = elapsed();
+    async function question(id: string, list: Told[]): Promise<void> {
+      const askedAt = elapsed();
       const { status, error, cacheStatus, headers } = await ask(gateway.url, id);
-      list.push({
-        status,
-        error,
-        cacheStatus,
-        at,
-        doneAt: elapsed(),
-        retryAfter: Number(headers.get('retry-after')),
-      });
-    };
+      const retryAfter = Number(headers.get('retry-after'));
+      list.push({ status, code: error.error, cacheStatus, retryAfter, askedAt, toldAt: elapsed() });
+    }
     const all: Promise<void>[] = [];
-    for (let asked = 0; elapsed() < STORM_MS; ) {
-      for (; asked < (elapsed() * rate) / 1_000; asked++) all.push(question(newId(), strangers));
+    for (let asked = 0; elapsed() < Math.min(STORM_MS, closedAt + CALM_MS); ) {
+      const due = Math.floor((elapsed() * QUESTIONS_PER_S) / 1_000);
+      asked = Math.max(asked, due - 50); // a machine that stood still for a while does not get it all at once
+      for (; asked < due; asked++) all.push(question(objects[asked % OBJECTS] ?? newId(), strangers));
       all.push(question(knownId, known));
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await Promise.all(all);
   }, 60_000);
@@ -101,83 +107,73 @@ describe.each(RUNTIMES)('#65 a storm on %s', (runtime) => {
     await upstream?.close();
   });
 
-  /** The breaker's own answers, from the first on. */
-  const refusals = () =>
-    strangers.filter(({ error, doneAt }) => error.error === 'upstream_unavailable' && doneAt < closedAt);
-  const openedAt = () =>
-    Math.min(
-      ...refusals()
-        .filter(({ retryAfter }) => retryAfter === 5)
-        .map(({ doneAt }) => doneAt),
-    );
-  const probes = () => calls.filter(({ at }) => at > 4_000 && at <= closedAt);
+  const failures = () => strangers.filter(({ code }) => code === 'upstream_error');
+  /** The breaker's own answers. */
+  const refusals = () => strangers.filter(({ code }) => code === 'upstream_unavailable');
 
   it('upstream’s own failures reach callers for less than 2 s', () => {
-    expect(strangers.length).toBeGreaterThan(rate * (STORM_MS / 1_000) * 0.8);
-    const failures = strangers.filter(({ error }) => error.error === 'upstream_error');
-    expect(failures.length).toBeGreaterThan(5);
-    expect(Math.max(...failures.map(({ doneAt }) => doneAt))).toBeLessThan(2_000);
-    for (const { status, error } of strangers) {
-      expect([200, 502, 503]).toContain(status);
-      if (status !== 200) expect(['upstream_error', 'upstream_unavailable']).toContain(error.error);
-    }
+    expect(strangers.length).toBeGreaterThan(QUESTIONS_PER_S * 3);
+    expect(failures().length).toBeGreaterThanOrEqual(10);
+    expect(last(failures().map(({ toldAt }) => toldAt))).toBeLessThan(2_000);
+    expect(
+      failures().length + refusals().length + strangers.filter(({ status }) => status === 200).length,
+    ).toBe(strangers.length);
   });
 
-  it('until the breaker opens the retries stay within their budget; then nobody is asked at all', () => {
-    const before = calls.filter(({ at }) => at < 4_000);
-    const ids = new Set(before.map(({ id }) => id));
-    expect(ids.size).toBeGreaterThanOrEqual(10);
-    expect(before.length).toBeLessThanOrEqual(ids.size * CALLS_PER_QUESTION[runtime] + RETRY_RESERVE);
-    expect(Math.max(...before.map(({ at }) => at))).toBeLessThan(2_000);
-    // A thousand a second for four seconds cost upstream this:
-    expect(before.length).toBeLessThan(400);
+  it('until the breaker opens the retries stay within their budget; then nobody is asked', () => {
+    const { failed } = calls;
+    expect(failed.length).toBeGreaterThanOrEqual(20);
+    expect(failed.length).toBeLessThanOrEqual(
+      failures().length * CALLS_PER_QUESTION[runtime] + RETRY_RESERVE,
+    );
+    expect(last(failed)).toBeLessThan(2_000);
   });
 
   it('open, it answers 503 in less than 5 ms, with the time to the probe', () => {
-    const open = refusals().filter(({ at }) => at > 2_000);
-    expect(open.length).toBeGreaterThan(rate * 2);
+    expect(refusals().length).toBeGreaterThan(QUESTIONS_PER_S * 2);
     const durations = gateway
       .logs()
       .filter(({ msg, code }) => msg === 'request' && code === 'upstream_unavailable')
       .map(({ durationMs }) => Number(durationMs));
+    expect(durations).toHaveLength(refusals().length);
     expect(median(durations)).toBeLessThan(5);
-    const probeAt = probes()[0]!.at;
-    for (const { at, doneAt, retryAfter } of open.filter(({ doneAt }) => doneAt < probeAt)) {
+    const probeAt = calls.probes[0]!;
+    for (const { askedAt, toldAt, retryAfter, status } of refusals()) {
+      expect(status).toBe(503);
+      if (toldAt >= probeAt) continue;
       // Rounded up to a second, and told at some moment between the question and its answer.
-      expect(at + retryAfter * 1_000).toBeLessThan(probeAt + 1_200);
-      expect(doneAt + retryAfter * 1_000).toBeGreaterThan(probeAt - 200);
+      expect(askedAt + retryAfter * 1_000).toBeLessThan(probeAt + 1_250);
+      // The probe goes out with the next question, on a busy machine some time later.
+      expect(toldAt + retryAfter * 1_000).toBeGreaterThan(probeAt - 1_000);
     }
   });
 
   it('one probe is all that upstream sees while it is half-open', () => {
-    expect(probes()).toHaveLength(1);
-    const [probe] = probes();
-    expect(probe!.at - openedAt()).toBeGreaterThan(4_500);
-    const meanwhile = strangers.filter(({ at, doneAt }) => at > probe!.at + 50 && doneAt < closedAt);
-    expect(meanwhile.length).toBeGreaterThan(50);
-    for (const { status, retryAfter } of meanwhile) expect([status, retryAfter]).toEqual([503, 1]);
+    expect(calls.probes).toHaveLength(1);
+    const [probeAt] = calls.probes;
+    const meanwhile = strangers.filter(({ askedAt, toldAt }) => askedAt > probeAt! + 50 && toldAt < closedAt);
+    expect(meanwhile.length).toBeGreaterThan(20);
+    for (const { code, retryAfter } of meanwhile)
+      expect([code, retryAfter]).toEqual(['upstream_unavailable', 1]);
   });
 
   it('its success closes the breaker for everybody', () => {
-    const after = strangers.filter(({ at }) => at > closedAt + 100);
-    expect(after.length).toBeGreaterThan(100);
-    for (const { status, cacheStatus } of after) {
-      expect([status, cacheStatus]).toEqual([
-        200,
-        'chroma-sync-gateway; fwd=uri-miss; fwd-status=200; stored',
-      ]);
-    }
+    const after = strangers.filter(({ askedAt }) => askedAt > closedAt + 100);
+    expect(after.length).toBeGreaterThan(50);
+    expect(calls.good.length).toBeGreaterThan(50);
+    for (const { status } of after) expect(status).toBe(200);
   });
 
   it('known jobs keep coming all the while', () => {
-    expect(known.length).toBeGreaterThan(200);
-    for (const { status, cacheStatus } of known)
+    expect(known.length).toBeGreaterThan(100);
+    for (const { status, cacheStatus } of known) {
       expect([status, cacheStatus]).toEqual([200, 'chroma-sync-gateway; hit']);
+    }
   });
 
-  it('the log has one line for each upstream call and one for each question', async () => {
+  it('the log has one line for each question and one for each call that failed', async () => {
     const lines = (msg: string) => gateway.logs().filter((line) => line.msg === msg).length;
-    await expect.poll(() => lines('request')).toBe(strangers.length + known.length + 1);
-    expect(lines('upstream call failed')).toBe(calls.filter(({ at }) => at < 4_000).length);
+    await expect.poll(() => lines('request')).toBe(before + strangers.length + known.length);
+    expect(lines('upstream call failed')).toBe(before - 1 + calls.failed.length);
   });
 });

@@ -1,7 +1,10 @@
 /** `If-None-Match` (RFC 9110 §13.1.2): weak comparison against one strong ETag, in linear time. */
 
-/** An entity-tag of the list, its opaque part captured. Sticky: each match starts where the last one ended. */
-const ENTITY_TAG = /[\t ,]*(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")[\t ]*(?=,|$)/y;
+/**
+ * An entity-tag of the list, its opaque part captured. Sticky: each match starts where the last one ended.
+ * Beyond ASCII anything: Node reads obs-text as Latin-1, workerd as UTF-8.
+ */
+const ENTITY_TAG = /[\t ,]*(?:W\/)?("[\x21\x23-\x7e\x80-\uffff]*")[\t ]*(?=,|$)/y;
 
 /** True when the caller already holds what `etag` names; a malformed list matches nothing. */
 export function matchesEtag(ifNoneMatch: string | undefined, etag: string): boolean {

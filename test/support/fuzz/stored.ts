@@ -82,6 +82,6 @@ function spoil(value: Buffer, others: readonly Buffer[], random: Random): Buffer
     [1, () => Buffer.from(value.toString('latin1').replace(/\n\{/, '\n{"x":1,'), 'latin1')],
     [1, () => Buffer.from(random.text(LATIN1, 300), 'latin1')],
     [0.05, () => Buffer.alloc(2_000_000, '1 3 ')],
-    [0.3, () => Buffer.alloc(0)],
+    [0.5, () => Buffer.alloc(0)],
   ]);
 }

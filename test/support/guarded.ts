@@ -1,0 +1,106 @@
+/** A guard around a source that does as a test says, call by call. */
+import type { Sourced } from '../../src/domain/answer.ts';
+import { asGatewayError, type ErrorCode } from '../../src/domain/errors.ts';
+import { createBulkhead } from '../../src/upstream/bulkhead.ts';
+import { UpstreamFailure } from '../../src/upstream/chroma-source.ts';
+import { createGuard, type Guard } from '../../src/upstream/guard.ts';
+import { newId } from './jobs.ts';
+
+/** One upstream call under way. */
+export interface Call {
+  /** 1 for the first. */
+  readonly number: number;
+  /** `performance.now()` when it was made. */
+  readonly at: number;
+  readonly signal: AbortSignal;
+  answer(): void;
+  fail(code: ErrorCode, options?: { mayRetry?: boolean; retryAfter?: number }): void;
+}
+
+export interface Outcome {
+  readonly code: ErrorCode | 'ok';
+  readonly retryAfter: number | undefined;
+  /** From the question to its outcome. */
+  readonly tookMs: number;
+}
+
+export interface Guarded {
+  readonly guard: Guard;
+  /** All calls so far, oldest first. */
+  readonly calls: readonly Call[];
+  /** A lookup; never rejects. */
+  ask(): Promise<Outcome>;
+  /** Twenty lookups that fail as a dead upstream does: the breaker opens. */
+  openBreaker(): Promise<void>;
+}
+
+export interface GuardedOptions {
+  readonly deadlineMs?: number;
+  readonly concurrency?: number;
+  readonly queue?: number;
+  readonly patienceMs?: number;
+  readonly random?: () => number;
+}
+
+const GOOD: Sourced = {
+  answer: { kind: 'missing' },
+  answeredAt: 0,
+  cache: 'miss',
+  revalidated: false,
+  stored: false,
+};
+
+/** @param onCall what upstream does at once; without it a call hangs until the test ends it */
+export function guarded(
+  onCall: (call: Call) => void = () => {},
+  {
+    deadlineMs = 8_000,
+    concurrency = 64,
+    queue = 1_000,
+    patienceMs = 1_000,
+    random = () => 0,
+  }: GuardedOptions = {},
+): Guarded {
+  const calls: Call[] = [];
+  let script = onCall;
+  const guard = createGuard({
+    source: {
+      ask(_id, signal) {
+        const { promise, resolve, reject } = Promise.withResolvers<Sourced>();
+        const call: Call = {
+          number: calls.length + 1,
+          at: performance.now(),
+          signal,
+          answer: () => resolve(GOOD),
+          fail: (code, options = {}) => reject(new UpstreamFailure(code, 'headers', options)),
+        };
+        calls.push(call);
+        script(call);
+        return promise;
+      },
+    },
+    bulkhead: createBulkhead({ concurrency, queue, patienceMs }),
+    deadlineMs,
+    retries: true,
+    now: () => performance.now(),
+    random,
+  });
+  async function ask(): Promise<Outcome> {
+    const askedAt = performance.now();
+    const outcome = await guard.ask(newId()).then(
+      () => ({ code: 'ok' as const, retryAfter: undefined }),
+      (thrown: unknown) => asGatewayError(thrown),
+    );
+    return { code: outcome.code, retryAfter: outcome.retryAfter, tookMs: performance.now() - askedAt };
+  }
+  return {
+    guard,
+    calls,
+    ask,
+    async openBreaker() {
+      script = (call) => call.fail('upstream_error');
+      for (let i = 0; i < 20; i++) await ask();
+      script = onCall;
+    },
+  };
+}
