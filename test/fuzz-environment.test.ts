@@ -137,7 +137,9 @@ function outcomeOf(env: Readonly<Record<string, string>>, runtime: 'node' | 'wor
 }
 
 describe('any environment', () => {
-  it('#127 gives a sensible configuration, or a report that names variables and shows no value', () => {
+  it('#127 gives a sensible configuration, or a report that names variables and shows no value', {
+    timeout: 20_000 + RUNS,
+  }, () => {
     let [good, bad] = [0, 0];
     fc.assert(
       fc.property(variables, runtimes, (env, runtime) => {

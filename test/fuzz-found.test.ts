@@ -1,9 +1,13 @@
 /** What the fuzz found, pinned: each was an answer that broke a promise until it was mended. */
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../simulator/simulator.ts';
 import { ask } from './support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from './support/gateway.ts';
+import { spoilStored } from './support/fuzz/stored.ts';
+import { type Gateway, RUNTIMES, startGateway, startNode, startWorkerd, TOKEN } from './support/gateway.ts';
 import { exchange, statuses } from './support/raw-socket.ts';
 
 describe.each(RUNTIMES)('found by the fuzz on %s', (runtime) => {
@@ -50,5 +54,30 @@ describe.each(RUNTIMES)('found by the fuzz on %s', (runtime) => {
     expect((await ask(gateway.url, id)).error.error).toBe('upstream_bad_response');
     const again = await ask(gateway.url, id);
     expect([again.status, simulator.count(id)]).toEqual([200, 2]);
+  });
+
+  it.each([
+    ['empty', ''],
+    ['nothing that a runtime could have written', 'x'.repeat(99)],
+  ])('#97 a stored value that is %s is asked for again once, and then kept', async (_name, bytes) => {
+    const folder = mkdtempSync(join(tmpdir(), 'gateway-found-'));
+    const file = join(folder, 'answers');
+    const id = simulator.addJob({ state: 'complete' });
+    const life = async () => {
+      const before = simulator.count(id);
+      const own: Gateway =
+        runtime === 'node'
+          ? await startNode(simulator.url, { CACHE_STORE_URL: `sqlite:${file}` })
+          : await startWorkerd(simulator.url, {}, { persistTo: folder });
+      const { status } = await ask(own.url, id);
+      await new Promise((resolve) => setTimeout(resolve, 250)); // contract §5: in the store by then
+      await own.stop();
+      return [status, simulator.count(id) - before];
+    };
+    expect(await life()).toEqual([200, 1]);
+    spoilStored(runtime, runtime === 'node' ? file : folder, () => Buffer.from(bytes));
+    expect(await life()).toEqual([200, 1]);
+    expect(await life()).toEqual([200, 0]);
+    rmSync(folder, { recursive: true });
   });
 });

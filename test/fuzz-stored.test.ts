@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask } from './support/ask.ts';
 import { createCanary } from './support/canary.ts';
 import { createRandom } from './support/fuzz/random.ts';
-import { spoilFile, spoilObjects } from './support/fuzz/stored.ts';
+import { createSpoil, spoilStored } from './support/fuzz/stored.ts';
 import { type Gateway, RUNTIMES, startNode, startWorkerd, TOKEN } from './support/gateway.ts';
 import { COMPLETE, eventually } from './support/jobs.ts';
 import { answer, type RawUpstream, startRawUpstream } from './support/raw-upstream.ts';
@@ -67,7 +67,7 @@ describe.each(RUNTIMES)(`spoilt values on %s, FUZZ_SEED=${SEED}`, (runtime) => {
     await new Promise((resolve) => setTimeout(resolve, 250));
     await gateway.stop();
     life = 1;
-    const sound = runtime === 'node' ? spoilFile(file, random) : spoilObjects(folder, random);
+    const sound = spoilStored(runtime, runtime === 'node' ? file : folder, createSpoil(random));
     expect(sound.size).toBeGreaterThan(0);
     expect(sound.size).toBeLessThan(JOBS[runtime] * 0.5);
 

@@ -102,11 +102,12 @@ describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
     const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
     const sent = await send(`${head}${body}`, 1_000);
     expect(sent.text).not.toContain(SMUGGLED);
-    expect([[200], [400]]).toContainEqual(statuses(sent.text));
+    // A 400 may follow, for what is no request.
+    expect([[200], [400], [200, 400]]).toContainEqual(statuses(sent.text));
   });
 
   it.each([
-    ['HTTP/0.9', `GET ${'PATH'}\r\n\r\n`],
+    ['HTTP/0.9', 'GET PATH\r\n\r\n'],
     ['HTTP/1.2', 'GET PATH HTTP/1.2\r\nHost: a\r\n\r\n'],
     ['HTTP/2 preface', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
     ['a TLS handshake', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],

@@ -16,7 +16,8 @@ const MAX_BYTES = 256 * 1024;
 
 /** What cannot be measured on workerd, and why. */
 const NOT_ON_WORKERD = {
-  '#73 memory': 'its process holds every isolate of the test; the bytes taken are bounded there too',
+  memory:
+    'workerd gives no pid to the test and keeps many isolates; the bytes that it takes are bounded above',
 };
 
 /** A job of exactly so many bytes. */
@@ -101,8 +102,7 @@ describe.each(RUNTIMES)('the bounds of an answer on %s', (runtime) => {
     expect(sent).toBeLessThan(16_000_000);
   });
 
-  it.runIf(runtime === 'workerd').each(Object.entries(NOT_ON_WORKERD))('%s: not on workerd: %s', () => {});
-
+  if (runtime === 'workerd') it.skip(`#73 memory: not on workerd: ${NOT_ON_WORKERD.memory}`);
   it.runIf(runtime === 'node')('#73 large and endless bodies leave no memory behind', async () => {
     const { pid } = (rig.gateway as NodeGateway).process;
     const rssBytes = () => Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * 4_096;

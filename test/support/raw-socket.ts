@@ -84,7 +84,8 @@ export function statuses(text: string): number[] {
 export function headersIn(text: string): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const line of text.split('\r\n\r\n', 1)[0]!.split('\r\n').slice(1)) {
-    const [name, value = ''] = [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)];
+    const colon = line.indexOf(':');
+    const [name, value] = [line.slice(0, colon), line.slice(colon + 1)] as const;
     const key = name.toLowerCase();
     headers[key] = key in headers ? `${headers[key]}\n${value.trim()}` : value.trim();
   }

@@ -7,55 +7,54 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { LATIN1, type Random } from './random.ts';
 
-/** One table of values by key. */
-interface Table {
-  readonly name: string;
-  readonly key: string;
-  /** How much of a value is the store's own envelope: what stands in it is spoilt as well. */
-  readonly strict: boolean;
-}
+/** What becomes of one value; the same bytes are a value left alone. */
+export type Spoil = (value: Buffer, others: readonly Buffer[]) => Buffer;
 
-const SIDECAR: Table = { name: 'answer_v1', key: 'id', strict: true };
-/** Where workerd keeps `storage.kv`: V8's serialization of a string. */
-const OBJECT: Table = { name: '_cf_KV', key: 'key', strict: false };
+const TABLES = {
+  /** A sidecar's own; STRICT. */
+  node: { name: 'answer_v1', key: 'id' },
+  /** Where workerd keeps `storage.kv`: V8's serialization of a string. */
+  workerd: { name: '_cf_KV', key: 'key' },
+};
 
 /** One file an object, named by its id; other files are the runtime's own. */
 const OBJECT_FILE = /[0-9a-f]{64}\.sqlite$/;
 
-/** Spoils most values of a sidecar's SQLite file; the ids of those left as they were. */
-export function spoilFile(path: string, random: Random): Set<string> {
-  return spoilTable(path, SIDECAR, random);
+/**
+ * Spoils the stored values of a gateway that has ended; gives back the ids of those that were left alone.
+ * @param at a sidecar's SQLite file, or the folder of workerd's objects
+ */
+export function spoilStored(runtime: keyof typeof TABLES, at: string, spoil: Spoil): Set<string> {
+  if (runtime === 'node') return spoilTable(at, runtime, spoil);
+  const files = (readdirSync(at, { recursive: true }) as string[]).filter((name) => OBJECT_FILE.test(name));
+  return new Set(files.flatMap((name) => [...spoilTable(join(at, name), runtime, spoil)]));
 }
 
-/** The same for every Durable Object's storage below a folder. */
-export function spoilObjects(folder: string, random: Random): Set<string> {
-  const files = (readdirSync(folder, { recursive: true }) as string[]).filter((name) =>
-    OBJECT_FILE.test(name),
-  );
-  return new Set(files.flatMap((name) => [...spoilTable(join(folder, name), OBJECT, random)]));
-}
-
-function spoilTable(path: string, { name, key, strict }: Table, random: Random): Set<string> {
+function spoilTable(path: string, runtime: keyof typeof TABLES, spoil: Spoil): Set<string> {
+  const { name, key } = TABLES[runtime];
   const database = new DatabaseSync(path);
   const sound = new Set<string>();
   try {
     const rows = database.prepare(`SELECT ${key} AS id, value FROM ${name}`).all();
     const values = rows.map(({ value }) => Buffer.from(value as Uint8Array));
     const update = database.prepare(`UPDATE ${name} SET value = ? WHERE ${key} = ?`);
-    for (const { id, value } of rows) {
-      const before = Buffer.from(value as Uint8Array);
-      const after = spoil(before, values, random);
-      if (after.equals(before)) sound.add(String(id));
-      // STRICT takes blobs only; the objects' table takes anything.
-      else update.run(!strict && random.chance(0.1) ? random.text(LATIN1, 99) : after, id as string);
-    }
+    rows.forEach(({ id }, index) => {
+      const after = spoil(values[index]!, values);
+      if (after.equals(values[index]!)) sound.add(String(id));
+      else update.run(after, id as string);
+    });
   } finally {
     database.close();
   }
   return sound;
 }
 
-function spoil(value: Buffer, others: readonly Buffer[], random: Random): Buffer {
+/** Leaves about an eighth of all values alone. */
+export function createSpoil(random: Random): Spoil {
+  return (value, others) => spoilt(value, others, random);
+}
+
+function spoilt(value: Buffer, others: readonly Buffer[], random: Random): Buffer {
   const at = random.int(value.length);
   const changed = Buffer.from(value);
   return random.weighted<Buffer>([
