@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: wide ? ['test/**/*.wide.test.ts'] : ['test/**/*.test.ts'],
-          exclude: ['test/workerd/**', ...(wide ? [] : ['test/**/*.wide.test.ts'])],
+          exclude: wide ? [] : ['test/**/*.wide.test.ts'],
           // Promises in milliseconds meet neighbours on the machine: what fails three times in a row is broken.
           retry: process.env.CI === 'true' ? 2 : 0,
           testTimeout: 30_000,
