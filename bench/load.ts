@@ -72,6 +72,7 @@ async function flood(): Promise<void> {
 async function million(): Promise<void> {
   const startedAt = performance.now();
   const before = upstream.asked();
+  const first = await sidecar.sample();
   const samples: Sample[] = [];
   for (let tenth = 0; tenth < 10; tenth++) {
     await askAll(Array.from({ length: IDS / 10 }, () => crypto.randomUUID()));
@@ -83,6 +84,7 @@ async function million(): Promise<void> {
   const lost = upstream.asked() - asked;
   const [early, last] = [samples[1]!, samples.at(-1)!];
   console.log(`${IDS} random ids, in ${ms(tookMs)}: upstream was asked ${asked - before} times`);
+  console.log(`  before: RSS ${mib(first.rssBytes)}, heap after a collection ${mib(first.heapBytes)}`);
   console.log(`  RSS after each tenth: ${samples.map(({ rssBytes }) => mib(rssBytes)).join(', ')}`);
   console.log(`  heap after a collection: ${samples.map(({ heapBytes }) => mib(heapBytes)).join(', ')}`);
   console.log(

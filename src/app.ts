@@ -20,8 +20,8 @@ export interface App {
   readonly fetch: Hono['fetch'];
   /** A GET of a lookup's plain form, for a runtime that can write a reply by itself; never throws or rejects. */
   lookup(segment: string, header: HeaderReader): Reply | Promise<Reply>;
-  /** The answer to a request that never becomes a `Request`: 400 `invalid_request`, logged like any other. */
-  malformed(method: string, header: HeaderReader): Reply;
+  /** The answer to a request that never becomes a `Request`, logged like any other. */
+  refuse(code: 'invalid_request' | 'overloaded', method: string, header: HeaderReader): Reply;
 }
 
 /** Where a lookup lives; its last segment is the id. */
@@ -83,9 +83,9 @@ export function createApp(deps: AppDeps): App {
   return {
     fetch: app.fetch,
     lookup: (segment, header) => answerLookup(responder.open('GET', LOOKUP_ROUTE, header), segment, header),
-    malformed(method, header) {
+    refuse(code, method, header) {
       const exchange = responder.open(method, NO_ROUTE, header);
-      return responder.refuse(exchange, new GatewayError('invalid_request'));
+      return responder.refuse(exchange, new GatewayError(code));
     },
   };
 }

@@ -3,6 +3,7 @@
  * orderly end. Everything a caller may send that is well-formed goes to the app.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { type App, LOOKUP_PREFIX } from './app.ts';
 import type { Reply } from './http/exchange.ts';
@@ -22,9 +23,20 @@ const MAX_HEADERS = 100;
 /** A UUID in the 8-4-4-4-12 form. */
 const ID_LENGTH = 36;
 const MAX_CONNECTIONS = 20_000;
+/** Answers that one connection may wait for at once: what a caller that pipelines can make us hold (#31). */
+const MAX_WAITING = 100;
 
 export function createNodeServer({ app, answerWithinMs }: NodeServerOptions): Server {
   const listener = getRequestListener(app.fetch);
+  const waiting = new Map<Socket, number>();
+  const hold = (socket: Socket, answer: Promise<unknown>) => {
+    waiting.set(socket, (waiting.get(socket) ?? 0) + 1);
+    void answer.finally(() => {
+      const left = waiting.get(socket)! - 1;
+      if (left > 0) waiting.set(socket, left);
+      else waiting.delete(socket);
+    });
+  };
   const server = createServer(
     {
       maxHeaderSize: 16_384,
@@ -42,21 +54,29 @@ export function createNodeServer({ app, answerWithinMs }: NodeServerOptions): Se
         outgoing.writeHead(431, { Connection: 'close', 'Content-Length': '0' }).end();
         return;
       }
+      const { socket } = incoming;
       const header = (name: string) => headerOf(incoming, name);
-      if (isMalformed(incoming)) {
-        const { status, headers, body } = app.malformed(incoming.method ?? '', header);
+      const isFlooded = (waiting.get(socket) ?? 0) >= MAX_WAITING;
+      if (isFlooded || isMalformed(incoming)) {
+        const code = isFlooded ? 'overloaded' : 'invalid_request';
+        const { status, headers, body } = app.refuse(code, incoming.method ?? '', header);
         outgoing.writeHead(status, { ...headers, Connection: 'close' }).end(body);
         return;
       }
       const segment = incoming.method === 'GET' ? plainLookupOf(incoming.url) : undefined;
       if (segment === undefined) {
-        void listener(incoming, outgoing);
+        forgetOrigin(incoming);
+        hold(socket, listener(incoming, outgoing));
         return;
       }
       // Without a Request, a Response and a router in between a hit costs a fifth less (docs/performance.md).
       const reply = app.lookup(segment, header);
-      if (reply instanceof Promise) void reply.then((late) => write(late, outgoing));
-      else write(reply, outgoing);
+      if (reply instanceof Promise) {
+        hold(
+          socket,
+          reply.then((late) => write(late, outgoing)),
+        );
+      } else write(reply, outgoing);
     },
   );
   // Beyond the limit headers are hidden from code but not from framing (V18): one more is let in, to refuse.
@@ -85,14 +105,26 @@ export function headerOf({ headers }: IncomingMessage, name: string): string | u
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-const HOST = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
+const PORT = '(?:\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5])';
+const HOST = new RegExp(`^(?:[a-z0-9._-]+|\\[[0-9a-f:.]+\\])(?::${PORT})?$`, 'i');
+const ABSOLUTE = /^https?:\/\/[^/?#]+/i;
 
 /** Two `Host` headers arrive joined by `, `; Node's parser lets those and an empty one pass (facts M23). */
 function isMalformed({ url = '', headers, httpVersionMinor }: IncomingMessage): boolean {
   const { host } = headers;
   if (host === undefined ? httpVersionMinor > 0 : !HOST.test(host)) return true;
   if (url.includes('\\')) return true;
-  return !url.startsWith('/') && !(/^https?:\/\//i.test(url) && URL.canParse(url));
+  return !url.startsWith('/') && !(ABSOLUTE.test(url) && URL.canParse(url));
+}
+
+/**
+ * The router is shown a path under a host of ours: where an absolute target points and what `Host` says decide
+ * nothing (#20), and the adapter, which builds a URL of them, has nothing left to refuse without our headers.
+ */
+function forgetOrigin(incoming: IncomingMessage): void {
+  const { url = '', headers } = incoming;
+  headers.host = 'gateway';
+  if (!url.startsWith('/')) incoming.url = url.replace(ABSOLUTE, '').replace(/^(?!\/)/, '/');
 }
 
 /**

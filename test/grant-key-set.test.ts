@@ -137,9 +137,11 @@ describe.each(RUNTIMES)("an identity provider's grants on %s", (runtime) => {
       idp.asked = 0;
       const before = simulator.count();
       const id = simulator.addJob();
+      const startedAt = performance.now();
       const denied = await Promise.all(
         Array.from({ length: 5 }, async () => askAs(gateway, id, bearer(await signNow(ec)))),
       );
+      const tookMs = performance.now() - startedAt;
       for (const each of denied) {
         expect([each.status, each.error.error], name).toEqual([503, 'auth_unavailable']);
         expect([each.headers.get('retry-after'), each.error.retryable], name).toEqual(['5', true]);
@@ -150,7 +152,8 @@ describe.each(RUNTIMES)("an identity provider's grants on %s", (runtime) => {
           cache: 'none',
         });
       }
-      expect([simulator.count() - before, idp.asked], name).toEqual([0, 1]);
+      const most = 1 + Math.floor(tookMs / COLD_COOLDOWN_MS);
+      expect([simulator.count() - before, idp.asked > 0, idp.asked <= most], name).toEqual([0, true, true]);
       await new Promise((resolve) => setTimeout(resolve, COLD_COOLDOWN_MS + 20));
     }
     idp.answer = (_, response) => response.end(KEYS);

@@ -147,13 +147,21 @@ describe.each(RUNTIMES)('grants that are none on %s', (runtime) => {
   });
 
   it('#36 the leeway is 30 s: 29 s past the end is good, 31 s is expired, and the challenge says so', async () => {
-    await accepted(mint(claimsNow(-29)));
-    await refusedToken(mint(claimsNow(-31)), EXPIRED);
-    const now = Date.now() / 1_000;
+    // A second is what the way may take; on a busy machine one of three is fast enough, and a wrong leeway none.
+    const outcome = async (claims: () => Record<string, unknown>, hoped: number) => {
+      for (let tries = 3; ; tries--) {
+        const { status, headers } = await askAs(gateway, known, bearer(mint(claims())));
+        if (status === hoped || tries === 1) return [status, headers.get('www-authenticate')];
+      }
+    };
+    const ahead = (seconds: number) => Date.now() / 1_000 + seconds;
+    expect(await outcome(() => claimsNow(-29), 200)).toEqual([200, null]);
+    expect(await outcome(() => claimsNow(-31), 401)).toEqual([401, EXPIRED]);
     for (const claim of ['nbf', 'iat']) {
-      await accepted(mint(claimsNow(90, { [claim]: now + 29 })));
-      await refusedToken(mint(claimsNow(90, { [claim]: now + 40 })));
+      expect(await outcome(() => claimsNow(90, { [claim]: ahead(29) }), 200)).toEqual([200, null]);
+      expect(await outcome(() => claimsNow(90, { [claim]: ahead(31) }), 401)).toEqual([401, INVALID]);
     }
+    await refusedToken(mint(claimsNow(-31)), EXPIRED);
   });
 
   it('#36 an `exp` that is missing or not a date refuses, and so does whatever is no claims set', async () => {

@@ -27,7 +27,7 @@ it('a plain lookup goes around the adapter, every other form through it', async 
       seen.push(`lookup ${segment}`);
       return { status: 200, headers: { 'Content-Length': '2' }, body: 'ok' };
     },
-    malformed: () => ({ status: 400, headers: {}, body: '' }),
+    refuse: () => ({ status: 400, headers: {}, body: '' }),
   };
   const server = createNodeServer({ app, answerWithinMs: 1_000 });
   server.listen(0, '127.0.0.1');

@@ -144,6 +144,7 @@ describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
     'Host: a b',
     'Host: a, b',
     'Host: a:99999999',
+    'Host: a:65536',
     'Host: \xe9',
     'X: no host',
   ])('#22 %j: 400, or at least nothing else', async (headers) => {
@@ -153,6 +154,27 @@ describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
     else expect([[200], [400], [404]]).toContainEqual(statuses(answer));
     if (statuses(answer)[0] === 200) expect(bodyIn(answer)).toBe(text);
     expect(simulator.count()).toBe(before);
+  });
+
+  it.each([
+    'A.B',
+    'a:0',
+    'a:65535',
+    '1.2.3.4.5:80',
+    '0x7f.1:80',
+    'xn--:80',
+    '[::1]:80',
+    '[0:0::1]:80',
+    'a..b:80',
+  ])('#22 Host: %s might be one, and no URL is made of it: answers as ever', async (host) => {
+    expect(bodyIn(await get(`Host: ${host}`))).toBe(text);
+    for (const target of [`/api/v1/invocations/nope`, '/nowhere', '/healthz']) {
+      const { text: answer } = await send(
+        `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nX-Request-Id: any-host-0123\r\nConnection: close\r\n\r\n`,
+      );
+      expect([400, 404, 200]).toContain(statuses(answer)[0]);
+      if (isNode) expect(headersIn(answer)['x-request-id']).toBe('any-host-0123');
+    }
   });
 
   it.runIf(isNode)('#22 what the parser lets pass gets our own error, whole and logged', async () => {
@@ -175,7 +197,7 @@ describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
       ['GET', '\\x'],
       ['GET', '/a\\b'],
       ['GET', 'ftp://a/b'],
-      ['GET', 'http://'],
+      ['GET', 'http:///x'],
       ['GET', 'http://a b/'],
     ]) {
       const sent = await send(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n${SECOND}`);

@@ -14,8 +14,8 @@ export interface BulkheadOptions {
 }
 
 export interface Bulkhead {
-  /** Rejects with `overloaded` when there is no place in time; who gives up first (`signal`) leaves the queue. */
-  run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+  /** Rejects with `overloaded` when there is no place in time. */
+  run<T>(work: () => Promise<T>): Promise<T>;
   active(): number;
   waiting(): number;
 }
@@ -25,35 +25,26 @@ export function createBulkhead({ concurrency, queue, patienceMs }: BulkheadOptio
   const waiting = new Set<() => void>();
   let active = 0;
 
-  function place(signal: AbortSignal | undefined): Promise<void> {
+  function place(): Promise<void> {
     return new Promise((resolve, reject) => {
-      const leave = () => {
-        clearTimeout(patience);
-        signal?.removeEventListener('abort', giveUp);
-        waiting.delete(enter);
-      };
       const enter = () => {
-        leave();
+        clearTimeout(patience);
+        waiting.delete(enter);
         resolve();
       };
-      const giveUp = () => {
-        leave();
-        reject(signal?.reason);
-      };
       const patience = setTimeout(() => {
-        leave();
+        waiting.delete(enter);
         reject(new GatewayError('overloaded', { reason: 'queue_patience' }));
       }, patienceMs);
-      signal?.addEventListener('abort', giveUp);
       waiting.add(enter);
     });
   }
 
   return {
-    async run(work, signal) {
+    async run(work) {
       if (active >= concurrency) {
         if (waiting.size >= queue) throw new GatewayError('overloaded', { reason: 'queue_full' });
-        await place(signal); // the place was handed over: `active` already counts it
+        await place(); // the place was handed over: `active` already counts it
       } else {
         active++;
       }

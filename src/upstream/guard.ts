@@ -135,7 +135,7 @@ export function createGuard(options: GuardOptions): Guard {
     const deadline = startDeadline(deadlineMs);
     try {
       const work = () => attempts(id, deadline);
-      return await deadline.race(bulkhead === undefined ? work() : bulkhead.run(work, deadline.signal));
+      return await deadline.race(bulkhead === undefined ? work() : bulkhead.run(work));
     } finally {
       deadline.clear();
     }

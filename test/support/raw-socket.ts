@@ -14,7 +14,7 @@ export interface RawConnection {
   /** All that came back so far, latin1. */
   text(): string;
   /** Resolves when the gateway has closed, in any way. */
-  readonly closed: Promise<unknown>;
+  readonly closed: Promise<void>;
   isClosed(): boolean;
 }
 
@@ -28,7 +28,12 @@ export async function open(url: string): Promise<RawConnection> {
     text += chunk.toString('latin1');
   });
   socket.on('error', () => {});
-  const closed = once(socket, 'close').then(() => (isClosed = true));
+  const closed = new Promise<void>((resolve) => {
+    socket.on('close', () => {
+      isClosed = true;
+      resolve();
+    });
+  });
   await once(socket, 'connect');
   return { socket, text: () => text, closed, isClosed: () => isClosed };
 }

@@ -5,8 +5,8 @@
  */
 import type { Canary } from '../canary.ts';
 import { type RawUpstream, response, startRawUpstream } from '../raw-upstream.ts';
+import { anyJson } from './credentials.ts';
 import { createRandom, LATIN1, PRINTABLE, type Random } from './random.ts';
-import { anyJson } from './requests.ts';
 
 export interface FuzzUpstream extends RawUpstream {
   /** The texts that upstream gave for this id and that may be relayed. */
