@@ -48,7 +48,11 @@ const oneCase = fc.record({
 type Case = typeof oneCase extends fc.Arbitrary<infer T> ? T : never;
 
 describe.each(RUNTIMES)('upstream’s own caching headers on %s', (runtime) => {
-  const rig = useRig(runtime, { CACHE_IN_FLIGHT_TTL_MS: '60000', CACHE_NOT_FOUND_TTL_MS: '60000' });
+  const rig = useRig(runtime, {
+    CACHE_IN_FLIGHT_TTL_MS: '60000',
+    CACHE_NOT_FOUND_TTL_MS: '60000',
+    LOG_LEVEL: 'fatal',
+  });
 
   /** What can be decided: all that the first and the second caller see, but for what is one request's own. */
   async function decisions({ headers, upstream }: Case): Promise<unknown> {
