@@ -11,7 +11,7 @@ import {
   startRawUpstream,
 } from './support/raw-upstream.ts';
 
-/** Header, and the bounds of the first caller's `Retry-After`. */
+/** Header, the bounds of the first caller's `Retry-After`, and a name where the header has none. */
 const ROWS = [
   ['Retry-After: 7', 7, 7],
   ['Retry-After: 0', 1, 1],
@@ -21,7 +21,7 @@ const ROWS = [
   ['Retry-After: soon', 10, 10],
   ['X-Nothing: 1', 10, 10],
   // 200 s ahead when this is read, at most a minute before it is used.
-  [`Retry-After: ${new Date(Date.now() + 200_000).toUTCString()}`, 140, 200],
+  [`Retry-After: ${new Date(Date.now() + 200_000).toUTCString()}`, 140, 200, 'an HTTP-date'],
 ] as const;
 
 describe.each(RUNTIMES)('an angry upstream, on %s', (runtime) => {
@@ -52,9 +52,9 @@ describe.each(RUNTIMES)('an angry upstream, on %s', (runtime) => {
     return ask(url, id);
   }
 
-  it.each(ROWS.map((row, at) => [...row, at] as const))(
+  it.each(ROWS.map(([header, min, max, name = header], at) => [name, header, min, max, at] as const))(
     '#64 429 with %s: nobody is asked until then, known jobs keep coming',
-    async (header, min, max, at) => {
+    async (_name, header, min, max, at) => {
       const url = urls[at]!;
       const known = newId();
       upstream.scriptFor(known, (request) => answer(request, { status: 'cancelled' }));
@@ -67,8 +67,8 @@ describe.each(RUNTIMES)('an angry upstream, on %s', (runtime) => {
       ]);
       expect(Number(first.headers.get('retry-after'))).toBeGreaterThanOrEqual(min);
       expect(Number(first.headers.get('retry-after'))).toBeLessThanOrEqual(max);
-      const known200 = await ask(url, known);
-      expect([known200.status, known200.cacheStatus]).toEqual([200, 'chroma-sync-gateway; hit']);
+      const again = await ask(url, known);
+      expect([again.status, again.cacheStatus]).toEqual([200, 'chroma-sync-gateway; hit']);
       if (max === 1) return; // over before the next line: see below
 
       const calls = upstream.requests();

@@ -17,7 +17,7 @@ export interface ResponseRow {
 
 const JITTERED = [1, 2, 3, 4, 5];
 const LOCATION = 'Location: http://127.0.0.1:1/';
-/** 40 s ahead, read some seconds later. */
+/** 100 s ahead when this is read, some seconds less when it is used. */
 const SOON = `Retry-After: ${new Date(Date.now() + 100_000).toUTCString()}`;
 const LONG_AGO = 'Retry-After: Sun, 06 Nov 1994 08:49:37 GMT';
 const upTo = (max: number) => Array.from({ length: max }, (_, index) => index + 1);
