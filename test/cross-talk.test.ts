@@ -6,7 +6,7 @@ import { createDurablePlace } from './support/durable.ts';
 import { type Gateway, RUNTIMES, TOKEN } from './support/gateway.ts';
 
 /** On workerd every id is an object with a storage of its own, and costs milliseconds to start. */
-const IDS = { node: 10_000, workerd: 2_000 };
+const IDS = { node: 10_000, workerd: 1_000 };
 const SOCKETS = 100;
 /** Every so many questions of a socket its caller leaves before the answer. */
 const LEAVES_EVERY = 10;

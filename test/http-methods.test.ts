@@ -158,7 +158,7 @@ describe.each(RUNTIMES)('methods on %s', (runtime) => {
       if (runtime === 'node') await expect.poll(() => statuses(text()), { timeout: 10_000 }).toEqual([200]);
       socket.destroy();
     }
-    await expect.poll(async () => (await ask(gateway.url, id)).cacheStatus).toBe(HIT);
+    await expect.poll(async () => (await ask(gateway.url, id)).cacheStatus, { timeout: 10_000 }).toBe(HIT);
     expect(simulator.count(id)).toBe(1);
     expect((await ask(gateway.url, newId())).status).toBe(404);
   });
