@@ -21,7 +21,7 @@ import { createLog, type Log } from './http/log.ts';
 import { createBulkhead } from './upstream/bulkhead.ts';
 import { createFetchTransport } from './upstream/fetch-transport.ts';
 import { createGuard } from './upstream/guard.ts';
-import { createObjectSource, type ObjectReply, objectReplyOf } from './upstream/object-source.ts';
+import { createObjectReplies, createObjectSource, type ObjectReply } from './upstream/object-source.ts';
 
 /** The binding that we need beside the variables of contract §3. */
 interface Bindings extends Readonly<Record<string, unknown>> {
@@ -91,6 +91,7 @@ function createWorkerApp(env: Bindings): App {
 /** One invocation's object: asks Chroma for every isolate, and keeps a terminal answer for ever. */
 export class InvocationObject extends DurableObject<Bindings> {
   readonly #readThrough: ReadThrough;
+  readonly #replyOf = createObjectReplies();
   readonly #log: Log;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -110,12 +111,12 @@ export class InvocationObject extends DurableObject<Bindings> {
   /** What an isolate asks that must not ask upstream now. */
   async recall(id: InvocationId): Promise<ObjectReply | undefined> {
     const known = await this.#readThrough.recall(id);
-    return known && objectReplyOf(Promise.resolve(sourcedOf(known)));
+    return known && this.#replyOf(Promise.resolve(sourcedOf(known)));
   }
 
   /** The Worker's question; its outcome, good or bad, is a plain value. */
   ask(id: InvocationId): Promise<ObjectReply> {
-    return objectReplyOf(this.#sourced(id));
+    return this.#replyOf(this.#sourced(id));
   }
 
   async #sourced(id: InvocationId): Promise<Sourced> {
@@ -131,8 +132,8 @@ export class InvocationObject extends DurableObject<Bindings> {
 }
 
 /** The instants travel with the answer, so that two tiers never add their staleness. */
-function sourcedOf({ entry, cache, revalidated, stored }: Lookup): Sourced {
-  return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
+function sourcedOf({ entry, cache, revalidated, stored, failure }: Lookup): Sourced {
+  return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored, failure };
 }
 
 function createWorkerLog(config: Config): Log {

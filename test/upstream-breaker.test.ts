@@ -121,6 +121,59 @@ describe('the breaker', () => {
   });
 });
 
+describe('the breaker of an isolate, whose source is an object', () => {
+  const secondhand = { secondhand: true };
+
+  it('counts calls, not callers: what was told before, or needed no call, changes nothing', async () => {
+    const { guard, ask } = guarded((call) => {
+      if (call.number > 200) return call.fail('upstream_error', secondhand);
+      return call.number > 100 ? call.stale('upstream_error', secondhand) : call.answer('hit');
+    });
+    for (let i = 0; i < 300; i++) await ask();
+    expect(guard.health().breaker).toBe('closed');
+  });
+
+  it('is not lulled by answers that needed no call', async () => {
+    const { guard, ask } = guarded((call) => {
+      if (call.number % 10 > 0) return call.answer(call.number % 2 === 0 ? 'hit' : 'collapsed');
+      call.fail('upstream_error');
+    });
+    for (let i = 0; i < 199; i++) await ask();
+    expect(guard.health().breaker).toBe('closed');
+    await ask();
+    expect(guard.health().breaker).toBe('open');
+  });
+
+  it('learns of a failed call from the stale answer that hides it', async () => {
+    const { guard, ask } = guarded((call) => call.stale('upstream_timeout'));
+    for (let i = 0; i < 20; i++) expect((await ask()).code).toBe('ok');
+    expect(guard.health().breaker).toBe('open');
+  });
+
+  it('stays open when the one probe fails, however the failure comes', async () => {
+    for (const how of ['stale', 'fail'] as const) {
+      const { guard, ask, openBreaker } = guarded((call) => call[how]('upstream_error', secondhand));
+      await openBreaker();
+      await pass(5_001);
+      await ask();
+      expect(guard.health().breaker).toBe('open');
+      expect((await ask()).code).toBe('upstream_unavailable');
+    }
+  });
+
+  it('pauses for the 429 that a stale answer hides, and a hit does not lift the wait after a 401', async () => {
+    const limited = guarded((call) => call.stale('upstream_rate_limited', { retryAfter: 7 }));
+    await limited.ask();
+    expect(await limited.ask()).toMatchObject({ code: 'upstream_rate_limited', retryAfter: 7 });
+
+    const refused = guarded((call) => (call.number === 1 ? call.fail('upstream_auth') : call.answer('hit')));
+    await refused.ask();
+    await pass(30_001);
+    expect((await refused.ask()).code).toBe('ok');
+    expect((await refused.ask()).code).toBe('upstream_auth');
+  });
+});
+
 describe('the pause', () => {
   it('a call that began before the key was refused does not end the wait for the one probe', async () => {
     const { ask, calls } = guarded();

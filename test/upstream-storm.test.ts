@@ -122,7 +122,8 @@ describe.each(RUNTIMES)('#65 a storm on %s', (runtime) => {
 
   it('until the breaker opens the retries stay within their budget; then nobody is asked', () => {
     const { failed } = calls;
-    expect(failed.length).toBeGreaterThanOrEqual(20);
+    // Twenty calls, the known job's own good one among them.
+    expect(failed.length).toBeGreaterThanOrEqual(19);
     expect(failed.length).toBeLessThanOrEqual(
       failures().length * CALLS_PER_QUESTION[runtime] + RETRY_RESERVE,
     );

@@ -5,6 +5,7 @@
  * May not log, and knows neither HTTP nor who the source is.
  */
 import type { CacheOutcome, InvocationSource } from '../domain/answer.ts';
+import { asGatewayError, type GatewayError } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/invocation.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import type { Coalesce } from './coalesce.ts';
@@ -22,6 +23,8 @@ export interface Lookup {
   readonly stored: boolean;
   /** Time spent on the source, ms; 0 for a hit. */
   readonly upstreamMs: number;
+  /** Why a stale entry is served. */
+  readonly failure?: GatewayError | undefined;
 }
 
 export interface ReadThroughOptions {
@@ -68,11 +71,12 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
         revalidated: sourced.revalidated || expired !== undefined || kept !== undefined,
         stored: stored || sourced.stored,
         upstreamMs: now() - askedAt,
+        failure: sourced.failure,
       };
-    } catch (failure) {
+    } catch (thrown) {
       const known = servable(memory.get(id)) ?? servable(kept);
-      if (known === undefined) throw failure;
-      return { ...known, upstreamMs: now() - askedAt };
+      if (known === undefined) throw thrown;
+      return { ...known, upstreamMs: now() - askedAt, failure: asGatewayError(thrown) };
     }
   }
 

@@ -1,6 +1,7 @@
 /**
  * What upstream may answer, and the one question everybody asks. Pure.
  */
+import type { GatewayError } from './errors.ts';
 import type { InvocationId, Job } from './invocation.ts';
 
 /** What upstream said and may be relayed: a job (its 200) or that there is none (its 404). */
@@ -19,6 +20,8 @@ export interface Sourced {
   readonly revalidated: boolean;
   /** The source keeps this answer itself. */
   readonly stored: boolean;
+  /** Why a `stale` answer is served. */
+  readonly failure?: GatewayError | undefined;
 }
 
 /** Whoever can be asked about one invocation: Chroma, a guard around it, a lease, a Durable Object. */

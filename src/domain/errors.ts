@@ -88,18 +88,23 @@ export interface ErrorOptions {
   /** Private: for the log, never for a caller. */
   readonly reason?: string;
   readonly cause?: unknown;
+  /** No upstream call of its own stands behind it, or one that was told before: nothing new of upstream. */
+  readonly secondhand?: boolean;
 }
 
 /** The one error class. `code` is public, `message` (the reason) and `cause` are private. */
 export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly retryAfter: number | undefined;
+  /** As in {@link ErrorOptions}. */
+  readonly secondhand: boolean;
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     super(options.reason ?? code, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'GatewayError';
     this.code = code;
     this.retryAfter = options.retryAfter;
+    this.secondhand = options.secondhand ?? false;
   }
 }
 

@@ -11,8 +11,13 @@ const MAX_FAILURE_RATIO = 0.5;
 const SLICES = 10;
 const SLICE_MS = WINDOW_MS / SLICES;
 
+export interface FailureRatio extends IBreaker {
+  /** A call that upstream answered: cockatiel cannot tell it from an answer that needed no call. */
+  good(): void;
+}
+
 /** @param now ms of a clock that nobody sets */
-export function createFailureRatio(now: () => number): IBreaker {
+export function createFailureRatio(now: () => number): FailureRatio {
   let slices = new Map<number, { calls: number; failures: number }>();
 
   function count(failed: boolean): boolean {
@@ -36,8 +41,8 @@ export function createFailureRatio(now: () => number): IBreaker {
     state: undefined,
     success(state) {
       if (state !== CLOSED) slices = new Map();
-      count(false);
     },
+    good: () => void count(false),
     failure: (state) => count(true) || state !== CLOSED,
   };
 }

@@ -62,10 +62,11 @@ export function createGuard(options: GuardOptions): Guard {
   const pause = createPause(now);
   const budget = createRetryBudget();
   const outdated = new WeakSet<GatewayError>();
+  const ratio = createFailureRatio(now);
   const breaker = circuitBreaker(
-    handleWhen((error) => error instanceof GatewayError && COUNTED.has(error.code) && !outdated.has(error)),
+    handleWhen(isCounted).orWhenResult((outcome) => isCounted((outcome as Sourced).failure)),
     // Always due by its own, settable clock: `refuse` tells the time.
-    { halfOpenAfter: Number.NEGATIVE_INFINITY, breaker: createFailureRatio(now) },
+    { halfOpenAfter: Number.NEGATIVE_INFINITY, breaker: ratio },
   );
   let probeAt = 0;
   breaker.onBreak(() => {
@@ -75,6 +76,13 @@ export function createGuard(options: GuardOptions): Guard {
   breaker.onStateChange(() => {
     changes++;
   });
+
+  /** Of the one probe any failure counts, whoever heard of it first. */
+  function isCounted(failure: unknown): boolean {
+    if (!(failure instanceof GatewayError) || !COUNTED.has(failure.code) || outdated.has(failure))
+      return false;
+    return !failure.secondhand || breaker.state !== CircuitState.Closed;
+  }
 
   /** Refuses at once what upstream should not be asked now; cockatiel would let callers wait for the probe. */
   function refuse(): void {
@@ -86,10 +94,15 @@ export function createGuard(options: GuardOptions): Guard {
   /** One call; a failure of one that began before the breaker's last change says nothing of what is now. */
   async function call(id: InvocationId, deadline: Deadline): Promise<Sourced> {
     const begunIn = changes;
+    const date = (failure: unknown) => {
+      if (begunIn !== changes && failure instanceof GatewayError) outdated.add(failure);
+    };
     try {
-      return await deadline.race(source.ask(id, deadline.signal));
+      const sourced = await deadline.race(source.ask(id, deadline.signal));
+      date(sourced.failure);
+      return sourced;
     } catch (thrown) {
-      if (begunIn !== changes && thrown instanceof GatewayError) outdated.add(thrown);
+      date(thrown);
       throw thrown;
     }
   }
@@ -101,7 +114,12 @@ export function createGuard(options: GuardOptions): Guard {
     const admission = pause.admit();
     try {
       const sourced = await breaker.execute(() => call(id, deadline));
-      pause.end(admission);
+      if (sourced.failure !== undefined) {
+        pause.learn(sourced.failure);
+      } else if (sourced.cache === 'miss') {
+        ratio.good();
+        pause.end(admission);
+      }
       return sourced;
     } catch (thrown) {
       const error = asGatewayError(thrown);
@@ -162,5 +180,6 @@ function broken(seconds: number): GatewayError {
   return new GatewayError('upstream_unavailable', {
     retryAfter: Math.max(1, Math.ceil(seconds)),
     reason: 'breaker_open',
+    secondhand: true,
   });
 }

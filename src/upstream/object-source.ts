@@ -8,6 +8,13 @@ import { type InvocationId, parseJob } from '../domain/invocation.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import type { ChromaSource } from './chroma-source.ts';
 
+/** A failure as plain values. */
+export interface ObjectFailure {
+  readonly code: ErrorCode;
+  readonly retryAfter: number | undefined;
+  readonly secondhand: boolean;
+}
+
 /** What an object answers: plain values only. */
 export type ObjectReply =
   | {
@@ -18,8 +25,10 @@ export type ObjectReply =
       readonly cache: CacheOutcome;
       readonly revalidated: boolean;
       readonly stored: boolean;
+      /** Why a stale answer is served. */
+      readonly failure: ObjectFailure | undefined;
     }
-  | { readonly ok: false; readonly code: ErrorCode; readonly retryAfter: number | undefined };
+  | ({ readonly ok: false } & ObjectFailure);
 
 /** One object's interface. Rejects when the object is reset, overloaded or gone. */
 export interface ObjectStub {
@@ -66,37 +75,64 @@ export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
   };
 }
 
-/** What an object sends: the outcome of its own lookup. */
-export async function objectReplyOf(lookup: Promise<Sourced>): Promise<ObjectReply> {
-  try {
-    const { answer, answeredAt, cache, revalidated, stored } = await lookup;
-    const body = answer.kind === 'job' ? answer.body : null;
-    return { ok: true, body, answeredAt, cache, revalidated, stored };
-  } catch (thrown) {
-    const { code, retryAfter } = asGatewayError(thrown);
-    return { ok: false, code, retryAfter };
+/**
+ * What an object sends: the outcomes of its own lookups. All who waited for a call get its failure, and the
+ * first of them as news: an isolate's breaker counts calls, not callers.
+ */
+export function createObjectReplies(): (lookup: Promise<Sourced>) => Promise<ObjectReply> {
+  const told = new WeakSet<GatewayError>();
+
+  function failureOf(error: GatewayError): ObjectFailure {
+    const { code, retryAfter } = error;
+    const secondhand = error.secondhand || told.has(error);
+    told.add(error);
+    return { code, retryAfter, secondhand };
   }
+
+  return async (lookup) => {
+    try {
+      const { answer, answeredAt, cache, revalidated, stored, failure } = await lookup;
+      const body = answer.kind === 'job' ? answer.body : null;
+      return {
+        ok: true,
+        body,
+        answeredAt,
+        cache,
+        revalidated,
+        stored,
+        failure: failure && failureOf(failure),
+      };
+    } catch (thrown) {
+      return { ok: false, ...failureOf(asGatewayError(thrown)) };
+    }
+  };
+}
+
+function errorOf({ code, retryAfter, secondhand }: ObjectFailure): GatewayError {
+  return new GatewayError(code, {
+    reason: 'object',
+    secondhand,
+    ...(retryAfter !== undefined && { retryAfter }),
+  });
 }
 
 function sourcedOf(id: InvocationId, reply: ObjectReply): Sourced {
-  if (!reply.ok) {
-    const { code, retryAfter } = reply;
-    throw new GatewayError(code, { reason: 'object', ...(retryAfter !== undefined && { retryAfter }) });
-  }
-  const { body, answeredAt, cache, revalidated, stored } = reply;
+  if (!reply.ok) throw errorOf(reply);
+  const { body, answeredAt, cache, revalidated, stored, failure } = reply;
   let answer: Answer = { kind: 'missing' };
   if (body !== null) {
     const job = parseJob(id, body);
     if (typeof job === 'string') throw new GatewayError('internal', { reason: `object_${job}` });
     answer = { kind: 'job', ...job };
   }
-  return { answer, answeredAt, cache, revalidated, stored };
+  return { answer, answeredAt, cache, revalidated, stored, failure: failure && errorOf(failure) };
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new GatewayError('upstream_unavailable', { reason: 'object_slow' })), ms);
+    const slow = { reason: 'object_slow', secondhand: true };
+    timer = setTimeout(() => reject(new GatewayError('upstream_unavailable', slow)), ms);
   });
   try {
     return await Promise.race([work, late]);

@@ -27,7 +27,7 @@ export function createPause(now: () => number): Pause {
     const leftMs = until - now();
     if (leftMs <= 0) return;
     const retryAfter = code === 'upstream_auth' ? secondsOf(code) : Math.ceil(leftMs / 1000);
-    throw new GatewayError(code, { retryAfter, reason: 'paused' });
+    throw new GatewayError(code, { retryAfter, reason: 'paused', secondhand: true });
   }
 
   function admit(): number {

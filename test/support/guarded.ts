@@ -1,6 +1,6 @@
 /** A guard around a source that does as a test says, call by call. */
-import type { Sourced } from '../../src/domain/answer.ts';
-import { asGatewayError, type ErrorCode } from '../../src/domain/errors.ts';
+import type { CacheOutcome, Sourced } from '../../src/domain/answer.ts';
+import { asGatewayError, type ErrorCode, type ErrorOptions, GatewayError } from '../../src/domain/errors.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { UpstreamFailure } from '../../src/upstream/chroma-source.ts';
 import { createGuard, type Guard } from '../../src/upstream/guard.ts';
@@ -13,8 +13,10 @@ export interface Call {
   /** `performance.now()` when it was made. */
   readonly at: number;
   readonly signal: AbortSignal;
-  answer(): void;
-  fail(code: ErrorCode, options?: { mayRetry?: boolean; retryAfter?: number }): void;
+  answer(cache?: CacheOutcome): void;
+  fail(code: ErrorCode, options?: ErrorOptions & { mayRetry?: boolean }): void;
+  /** As an object that knows an older answer. */
+  stale(code: ErrorCode, options?: ErrorOptions): void;
 }
 
 export interface Outcome {
@@ -71,8 +73,10 @@ export function guarded(
           number: calls.length + 1,
           at: performance.now(),
           signal,
-          answer: () => resolve(GOOD),
+          answer: (cache = 'miss') => resolve({ ...GOOD, cache }),
           fail: (code, options = {}) => reject(new UpstreamFailure(code, 'headers', options)),
+          stale: (code, options) =>
+            resolve({ ...GOOD, cache: 'stale', failure: new GatewayError(code, options) }),
         };
         calls.push(call);
         script(call);

@@ -11,7 +11,7 @@ import { decodeEntry } from '../../src/cache/stored-value.ts';
 import { GatewayError } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/invocation.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
-import { createObjectSource, objectReplyOf } from '../../src/upstream/object-source.ts';
+import { createObjectReplies, createObjectSource } from '../../src/upstream/object-source.ts';
 import { lifetimes } from './jobs.ts';
 import { createMapDisk } from './map-store.ts';
 import { DURABLE_MS } from './model-rules.ts';
@@ -101,6 +101,7 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
   function startObject() {
     const reset = Promise.withResolvers<never>();
     reset.promise.catch(() => {});
+    const replyOf = createObjectReplies();
     const coalesce = createCoalesce<Lookup>();
     const { lookup, recall } = createReadThrough({
       memory: createMemoryStore(memoryBytes),
@@ -111,14 +112,14 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
       now,
     });
     async function sourced(found: Lookup | Promise<Lookup>) {
-      const { entry, cache, revalidated, stored } = await found;
-      return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
+      const { entry, cache, revalidated, stored, failure } = await found;
+      return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored, failure };
     }
     return {
-      ask: (id: InvocationId) => Promise.race([objectReplyOf(sourced(lookup(id))), reset.promise]),
+      ask: (id: InvocationId) => Promise.race([replyOf(sourced(lookup(id))), reset.promise]),
       async recall(id: InvocationId) {
         const known = await recall(id);
-        return known && objectReplyOf(sourced(known));
+        return known && replyOf(sourced(known));
       },
       coalesce,
       end: () => reset.reject(new Error('object reset')),

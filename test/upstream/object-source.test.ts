@@ -5,12 +5,17 @@ import { ERROR_CODES, GatewayError, termsOf } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/invocation.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { createGuard } from '../../src/upstream/guard.ts';
-import { createObjectSource, type ObjectReply, objectReplyOf } from '../../src/upstream/object-source.ts';
+import {
+  createObjectReplies,
+  createObjectSource,
+  type ObjectReply,
+} from '../../src/upstream/object-source.ts';
 import { COMPLETE, jobOf, newId } from '../support/jobs.ts';
 
 const PATIENCE_MS = 100;
 const PLACES = 4;
 const SIGNAL = new AbortController().signal;
+const objectReplyOf = createObjectReplies();
 
 let directCalls: InvocationId[];
 let gate: PromiseWithResolvers<void>;
@@ -120,7 +125,7 @@ describe('#105 an object', () => {
   ])('that answers with %s is not believed', async (_what, bodyOf) => {
     const { source } = sourceOf(async (id) => {
       const { cache, revalidated, stored, answeredAt } = sourcedOf(id);
-      return { ok: true, body: bodyOf(id), answeredAt, cache, revalidated, stored };
+      return { ok: true, body: bodyOf(id), answeredAt, cache, revalidated, stored, failure: undefined };
     });
     await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ code: 'internal' });
     expect(directCalls).toEqual([]);
@@ -162,7 +167,43 @@ describe('what crosses the border of an object', () => {
 
   it('a bug in the object arrives as `internal`, without its words', async () => {
     const reply = plain(await objectReplyOf(Promise.reject(new TypeError('secret'))));
-    expect(reply).toEqual({ ok: false, code: 'internal', retryAfter: undefined });
+    expect(reply).toEqual({ ok: false, code: 'internal', retryAfter: undefined, secondhand: false });
+  });
+
+  it('a failed call is news to the first who waited for it, not to the others', async () => {
+    const failure = new GatewayError('upstream_error');
+    const replies = await Promise.all([1, 2, 3].map(() => objectReplyOf(Promise.reject(failure))));
+    const { source } = sourceOf(async () => plain(replies.shift()!));
+    for (const secondhand of [false, true, true])
+      await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ code: 'upstream_error', secondhand });
+  });
+
+  it('a stale answer brings the failure that it is served for, as news or not', async () => {
+    const failure = new GatewayError('upstream_rate_limited', { retryAfter: 7, reason: 'private' });
+    const id = newId();
+    const stale: Sourced = { ...sourcedOf(id, 'processing'), cache: 'stale', failure };
+    const { source } = sourceOf(async () => plain(await objectReplyOf(Promise.resolve(stale))));
+    for (const secondhand of [false, true]) {
+      const sourced = await source.ask(id, SIGNAL);
+      expect(sourced).toMatchObject({ cache: 'stale', answeredAt: stale.answeredAt });
+      expect(sourced.failure).toMatchObject({ code: 'upstream_rate_limited', retryAfter: 7, secondhand });
+    }
+  });
+
+  it('the refusal of a guard is no news of upstream', async () => {
+    const guard = createGuard({
+      source: { ask: async () => Promise.reject(new GatewayError('upstream_error')) },
+      deadlineMs: 1_000,
+      retries: false,
+      now: Date.now,
+      random: Math.random,
+    });
+    const secondhand: boolean[] = [];
+    for (let i = 0; i < 25; i++) {
+      const reply = await objectReplyOf(guard.ask(newId()));
+      if (!reply.ok) secondhand.push(reply.secondhand);
+    }
+    expect(secondhand).toEqual([...Array<boolean>(20).fill(false), ...Array<boolean>(5).fill(true)]);
   });
 });
 
