@@ -1,4 +1,5 @@
 /** What a browser's script may read (faults.md D, #46 to #52): exact origins, fixed lists, never credentials. */
+import { Agent, cacheStores, interceptors, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../simulator/simulator.ts';
 import { ask, newId } from './support/ask.ts';
@@ -126,6 +127,33 @@ describe.each(RUNTIMES)('CORS on %s', (runtime) => {
       expect([status, headers.get(ALLOW), headers.get('vary')]).toEqual([304, allowed, VARY]);
     }
   });
+
+  it.each(['shared', 'private'] as const)(
+    '#48 through a %s cache downstream: no origin, then two, each gets its own header and the same entry',
+    async (type) => {
+      const cache = new Agent().compose(
+        interceptors.cache({ type, store: new cacheStores.MemoryCacheStore() }),
+      );
+      const id = simulator.addJob({ state: 'complete' });
+      const url = `${gateway.url}/api/v1/invocations/${id}`;
+      const seen: unknown[][] = [];
+      for (const origin of [undefined, APP, DEV, undefined, APP, DEV]) {
+        const { statusCode, headers, body } = await request(url, {
+          dispatcher: cache,
+          headers: { 'x-request-id': `asked-${seen.length}`.padEnd(8, '-'), ...(origin && { origin }) },
+        });
+        expect([statusCode, ((await body.json()) as { id: string }).id]).toEqual([200, id]);
+        expect(headers.vary).toBe(VARY);
+        seen.push([headers[ALLOW], headers['x-request-id']]);
+      }
+      // A private cache answers the second round from what it kept; a shared one may keep nothing.
+      const answered = type === 'private' ? [0, 1, 2, 0, 1, 2] : [0, 1, 2, 3, 4, 5];
+      const allowed = [undefined, APP, DEV, undefined, APP, DEV];
+      expect(seen).toEqual(answered.map((by, at) => [allowed[at], `asked-${by}`.padEnd(8, '-')]));
+      expect(simulator.count(id)).toBe(1);
+      await cache.close();
+    },
+  );
 
   it.each([
     'authorization',

@@ -124,7 +124,7 @@ describe.each(RUNTIMES)('paths on %s', (runtime) => {
   });
 
   it.each(NO_IDS)(
-    '#3 to #8, #10 %s is no id: refused without a question, an echo or a trace',
+    '#3 #4 #5 #6 #7 #8 #10 %s is no id: refused without a question, an echo or a trace',
     async (segment, expected) => {
       const before = simulator.count();
       const { text, status, headers, body } = await get(`/api/v1/invocations/${segment}`);

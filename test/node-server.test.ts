@@ -7,7 +7,8 @@ import type { App } from '../src/app.ts';
 import { parseConfig } from '../src/config.ts';
 import { closeServer, createNodeServer } from '../src/node-server.ts';
 import { createSidecar } from '../src/sidecar.ts';
-import { TOKEN } from './support/gateway.ts';
+import { type Env, TOKEN } from './support/gateway.ts';
+import { bearer, GRANT_ENV, grantFor } from './support/grants.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -53,21 +54,30 @@ it('a plain lookup goes around the adapter, every other form through it', async 
   ]);
 });
 
-it('a hit is answered in the same turn of the event loop, as one string with one plain header object', async () => {
-  const simulator = createSimulator({ token: TOKEN });
-  const config = parseConfig({ CHROMA_API_KEY: TOKEN, UPSTREAM_URL: await simulator.listen() }, 'node');
-  const log = { request() {}, event() {}, announce() {} };
-  const sidecar = await createSidecar(config, log);
-  cleanups.push(
-    () => sidecar.close(),
-    () => simulator.close(),
-  );
-  const id = simulator.addJob({ state: 'complete' });
-  const miss = sidecar.app.lookup(id, () => undefined);
-  expect(miss).toBeInstanceOf(Promise);
-  await miss;
-  const hit = sidecar.app.lookup(id, () => undefined);
-  expect(hit).not.toBeInstanceOf(Promise);
-  expect(hit).toMatchObject({ status: 200, body: expect.stringContaining(id) });
-  expect(Object.getPrototypeOf((hit as { headers: object }).headers)).toBe(Object.prototype);
-});
+it.each<[string, Env, () => Record<string, string>]>([
+  ['from anybody', {}, () => ({})],
+  ['with a grant seen before', GRANT_ENV, () => bearer(grantFor('*'))],
+  ['with one in the token’s place', GRANT_ENV, () => ({ 'x-chroma-token': grantFor('*') })],
+])(
+  'a hit %s is answered in the same turn of the event loop, as one string with one plain header object',
+  async (_who, env, credential) => {
+    const simulator = createSimulator({ token: TOKEN });
+    const upstream = { CHROMA_API_KEY: TOKEN, UPSTREAM_URL: await simulator.listen() };
+    const config = parseConfig({ ...upstream, ...env }, 'node');
+    const log = { request() {}, event() {}, announce() {} };
+    const sidecar = await createSidecar(config, log);
+    cleanups.push(
+      () => sidecar.close(),
+      () => simulator.close(),
+    );
+    const id = simulator.addJob({ state: 'complete' });
+    const headers = credential();
+    const miss = sidecar.app.lookup(id, (name) => headers[name]);
+    expect(miss).toBeInstanceOf(Promise);
+    await miss;
+    const hit = sidecar.app.lookup(id, (name) => headers[name]);
+    expect(hit).not.toBeInstanceOf(Promise);
+    expect(hit).toMatchObject({ status: 200, body: expect.stringContaining(id) });
+    expect(Object.getPrototypeOf((hit as { headers: object }).headers)).toBe(Object.prototype);
+  },
+);
