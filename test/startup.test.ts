@@ -79,33 +79,49 @@ describe('a bad environment', () => {
       { CHROMA_API_KEY: TOKEN, CACHE_STORE_URL: 'redis://127.0.0.1:9/canary' },
       ['CACHE_STORE_URL'],
     ],
-  ])('%s: exit 78, one message on stderr that names them, no value, no stack', async (_what, env, names) => {
-    const { status, stdout, stderr } = await runToEnd(env);
-    expect(stdout).toBe('');
-    const [first, ...problems] = stderr.trimEnd().split('\n');
-    expect(first).toBe('bad environment:');
-    expect(problems.map((line) => /^ {2}([A-Z_]+): ./.exec(line)?.[1])).toEqual(names);
-    expect(stderr).not.toMatch(/canary|\bat .*:\d+/);
-    expect(stderr).not.toContain(TOKEN);
-    expect(status).toBe(78);
-  });
+  ])(
+    '#127 %s: exit 78, one message on stderr that names them, no value, no stack',
+    async (_what, env, names) => {
+      const { status, stdout, stderr } = await runToEnd(env);
+      expect(stdout).toBe('');
+      const [first, ...problems] = stderr.trimEnd().split('\n');
+      expect(first).toBe('bad environment:');
+      expect(problems.map((line) => /^ {2}([A-Z_]+): ./.exec(line)?.[1])).toEqual(names);
+      expect(stderr).not.toMatch(/canary|\bat .*:\d+/);
+      expect(stderr).not.toContain(TOKEN);
+      expect(status).toBe(78);
+    },
+  );
 
-  it('on Workers: 500 internal for callers, the names for the log, nobody a value', async () => {
-    const gateway = await startWorkerd(NOWHERE, { PORT: 'canary-1', CORS_ORIGIN: 'canary-2' });
-    try {
-      const response = await fetch(`${gateway.url}/healthz`);
-      expect(response.status).toBe(500);
-      expect(await response.json()).toMatchObject({ error: 'internal', retryable: true });
-      const line = await eventually(() => gateway.logs().find(({ msg }) => msg === 'bad environment'), 5_000);
-      expect(line).toMatchObject({
-        level: 'fatal',
-        problems: [/^CORS_ORIGIN: /, /^PORT: /].map((re) => expect.stringMatching(re) as string),
-      });
-      expect(gateway.printed()).not.toContain('canary');
-    } finally {
-      await gateway.stop();
-    }
-  });
+  it.each<[string, Env, RegExp[]]>([
+    ['bad values', { PORT: 'canary-1', CORS_ORIGIN: 'canary-2' }, [/^CORS_ORIGIN: /, /^PORT: /]],
+    // Contract §3: nobody has said who may ask, so nobody may.
+    ['no AUTH', { AUTH: '', HOST: '127.0.0.1' }, [/^AUTH: /]],
+    ['AUTH=grant without a key', { AUTH: 'grant' }, [/^GRANT_SECRET: /]],
+  ])(
+    '#127 on Workers, %s: 500 internal for callers, the names for the log, nobody a value',
+    async (_what, env, problems) => {
+      const gateway = await startWorkerd(NOWHERE, env);
+      try {
+        for (const path of ['/healthz', `/api/v1/invocations/${crypto.randomUUID()}`]) {
+          const response = await fetch(gateway.url + path);
+          expect(response.status).toBe(500);
+          expect(await response.json()).toMatchObject({ error: 'internal', retryable: true });
+        }
+        const line = await eventually(
+          () => gateway.logs().find(({ msg }) => msg === 'bad environment'),
+          5_000,
+        );
+        expect(line).toMatchObject({
+          level: 'fatal',
+          problems: problems.map((re) => expect.stringMatching(re) as string),
+        });
+        expect(gateway.printed()).not.toContain('canary');
+      } finally {
+        await gateway.stop();
+      }
+    },
+  );
 });
 
 describe('a good environment', () => {

