@@ -151,15 +151,10 @@ describe('#67 the event loop', () => {
       baseUrl: 'http://127.0.0.1:1',
       token: TOKEN,
       userAgent: 'test',
-      transport: async () => ({
-        status: 200,
-        header: () => undefined,
-        headerText: () => '',
-        body: (async function* () {
-          yield bytes;
-        })(),
-        discard() {},
-      }),
+      transport: async ({ wantsBody }) => {
+        const head = { status: 200, header: () => undefined, headerText: () => '' };
+        return { head, body: wantsBody(head) ? bytes : undefined };
+      },
       secrets: createSecretScan([TOKEN]),
       now: Date.now,
       report() {},

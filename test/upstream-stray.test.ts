@@ -1,6 +1,6 @@
 /** What was not asked for (faults.md #62, #63): bytes and responses out of turn, and redirects elsewhere. */
 import { describe, expect, it } from 'vitest';
-import { newId } from './support/ask.ts';
+import { ask, newId } from './support/ask.ts';
 import { RUNTIMES } from './support/gateway.ts';
 import { eventually } from './support/jobs.ts';
 import { answer, jobText, type RawRequest, response, startRawUpstream } from './support/raw-upstream.ts';
@@ -71,5 +71,44 @@ describe.each(RUNTIMES)('what was not asked for, on %s', (runtime) => {
     } finally {
       await other.close();
     }
+  });
+});
+
+describe('a connection that is one answer behind', () => {
+  // On workerd the connections are the platform's own.
+  const rig = useRig('node', { UPSTREAM_MAX_CONCURRENCY: '1' });
+
+  it('#62 costs one answer, however busy it is: nothing more is asked over it', async () => {
+    const stray = newId();
+    const sockets = new WeakSet<object>();
+    let poisoned = 0;
+    rig.upstream.script((request) => {
+      if (poisoned === 0 && sockets.has(request.socket)) {
+        poisoned++;
+        request.socket.write(response(200, jobText(stray)));
+      }
+      sockets.add(request.socket);
+      setTimeout(() => answer(request), 5);
+    });
+    const answers = await Promise.all(Array.from({ length: 30 }, () => ask(rig.gateway.url, newId())));
+    expect(poisoned).toBe(1);
+    expect(answers.filter(({ error }) => error.error === 'upstream_bad_response')).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(29);
+  });
+});
+
+describe('an error whose body never ends', () => {
+  const rig = useRig('node', { UPSTREAM_MAX_CONCURRENCY: '2', UPSTREAM_TIMEOUT_MS: '3000' });
+
+  it('costs its connection, not its place', async () => {
+    rig.upstream.script(({ socket }) =>
+      socket.write('HTTP/1.1 400 Bad Request\r\nContent-Length: 9\r\n\r\nx'),
+    );
+    for (let i = 0; i < 4; i++) {
+      const { error } = await ask(rig.gateway.url, newId());
+      expect(error.error).toBe('upstream_rejected');
+    }
+    rig.upstream.script(answer);
+    expect((await ask(rig.gateway.url, newId())).status).toBe(200);
   });
 });

@@ -17,17 +17,11 @@ const PREFIX = '/api/v1/invocations/';
 const [before = '', after = ''] = JOB_BODY.split(JOB_ID);
 
 /** Bytes of their own for every answer, as a socket would bring them. */
-const transport: Transport = async ({ url }) => ({
-  status: 200,
-  header: () => undefined,
-  headerText: () => '',
-  body: bytesOf(before + url.slice(-JOB_ID.length) + after),
-  discard() {},
-});
-
-async function* bytesOf(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
-}
+const head = { status: 200, header: () => undefined, headerText: () => '' };
+const transport: Transport = async ({ url, wantsBody }) => {
+  const bytes = Buffer.from(before + url.slice(-JOB_ID.length) + after);
+  return { head, body: wantsBody(head) ? bytes : undefined };
+};
 
 const chroma = createChromaSource({
   baseUrl: 'http://127.0.0.1',

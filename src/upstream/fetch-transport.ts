@@ -2,13 +2,14 @@
  * The transport for runtimes with the standard `fetch` and no other client: Workers. `redirect: 'manual'`,
  * because fetch delivers `x-chroma-token` to wherever a redirect points (facts M1).
  */
-import { type Transport, TransportFault } from './transport.ts';
+import { type Transport, TransportFault, type UpstreamRequest } from './transport.ts';
 
 /** Cloudflare's own answers for a TLS failure towards the host that was asked. */
 const TLS_STATUSES: readonly number[] = [525, 526];
 
 export function createFetchTransport(fetcher: typeof fetch): Transport {
-  return async ({ url, headers, signal }) => {
+  return async (request) => {
+    const { url, headers, signal } = request;
     let response: Response;
     try {
       response = await fetcher(url, { headers, signal, redirect: 'manual' });
@@ -17,24 +18,39 @@ export function createFetchTransport(fetcher: typeof fetch): Transport {
       throw new TransportFault('reset', error);
     }
     if (TLS_STATUSES.includes(response.status)) {
-      void response.body?.cancel();
+      letGo(response);
       throw new TransportFault('tls', `status ${response.status}`);
     }
-    return {
+    const head = {
       status: response.status,
-      header: (name) => response.headers.get(name) ?? undefined,
+      header: (name: string) => response.headers.get(name) ?? undefined,
       headerText: () => [...response.headers].join('\n'),
-      body: chunksOf(response.body),
-      discard: () => void response.body?.cancel().catch(() => {}),
     };
+    if (request.wantsBody(head)) return { head, body: await read(response.body, request) };
+    letGo(response);
+    return { head, body: undefined };
   };
 }
 
-async function* chunksOf(body: ReadableStream<Uint8Array> | null): AsyncGenerator<Uint8Array> {
-  if (body === null) return;
+function letGo(response: Response): void {
+  response.body?.cancel().catch(() => {});
+}
+
+async function read(
+  body: ReadableStream<Uint8Array> | null,
+  { maxBytes, onProgress }: UpstreamRequest,
+): Promise<Uint8Array | 'too_large'> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
   try {
-    yield* body;
+    for await (const chunk of body ?? []) {
+      bytes += chunk.byteLength;
+      onProgress(bytes);
+      if (bytes > maxBytes) return 'too_large'; // leaving the loop cancels the rest
+      chunks.push(chunk);
+    }
   } catch (error) {
     throw new TransportFault('reset', error);
   }
+  return Buffer.concat(chunks);
 }

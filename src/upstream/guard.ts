@@ -9,11 +9,12 @@ import type { InvocationSource, Sourced } from '../domain/answer.ts';
 import { asGatewayError, type ErrorCode, GatewayError } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/invocation.ts';
 import type { Bulkhead } from './bulkhead.ts';
-import { type ChromaSource, UpstreamFailure } from './chroma-source.ts';
+import type { ChromaSource } from './chroma-source.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
 import { createFailureRatio } from './failure-ratio.ts';
 import { createPause } from './pause.ts';
 import { createRetryBudget } from './retry-budget.ts';
+import { UpstreamFailure } from './upstream-failure.ts';
 
 export interface GuardOptions {
   readonly source: ChromaSource;

@@ -2,8 +2,15 @@
  * The Node transport: undici's Pool, twice as fast as the built-in fetch (docs/decisions.md). Keeps
  * connections alive, HTTP/1.1 only, follows nothing, decodes nothing; the caller's signal is the only clock.
  */
-import { errors, Pool } from 'undici';
-import { type FaultKind, type Transport, TransportFault } from './transport.ts';
+import { type Dispatcher, errors, Pool } from 'undici';
+import {
+  type FaultKind,
+  type ResponseHead,
+  type Transport,
+  TransportFault,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from './transport.ts';
 
 export interface UndiciTransport {
   readonly transport: Transport;
@@ -20,46 +27,122 @@ export function createUndiciTransport(
   connections: number,
   connectTimeoutMs: number,
 ): UndiciTransport {
-  const pool = new Pool(origin, {
-    connections,
-    pipelining: 1,
-    allowH2: false,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    connect: { timeout: connectTimeoutMs },
-  });
+  const openPool = () =>
+    new Pool(origin, {
+      connections,
+      pipelining: 1,
+      allowH2: false,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: connectTimeoutMs },
+    });
+  let pool = openPool();
 
-  const transport: Transport = async ({ url, headers, signal }) => {
-    const path = url.slice(origin.length);
-    const response = await pool.request({ path, method: 'GET', headers, signal }).catch(fault);
-    return {
-      status: response.statusCode,
-      header(name) {
-        const value = response.headers[name];
-        return Array.isArray(value) ? value.join(', ') : value;
-      },
-      headerText: () => Object.entries(response.headers).join('\n'), // as they came: JSON would escape
-      body: faultsOf(response.body),
-      discard() {
-        // Small remains are drained to keep the connection, large ones cost it; an error here has no reader.
-        response.body.dump({ limit: 16_384, signal }).catch(() => {});
-      },
+  const transport: Transport = (request) => {
+    const used = pool;
+    const distrust = () => {
+      if (pool !== used) return;
+      pool = openPool();
+      void used.close(); // once what is under way there has ended
     };
+    return new Promise((resolve, reject) => {
+      const path = request.url.slice(origin.length);
+      const settle = (head: ResponseHead, body: UpstreamResponse['body']) =>
+        resolve({ head, body, distrust });
+      used.dispatch(
+        { path, method: 'GET', headers: request.headers },
+        collect(request, settle, (error) => reject(asFault(error))),
+      );
+    });
   };
   return { transport, close: () => pool.destroy() };
 }
 
-async function* faultsOf(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } catch (error) {
-    fault(error);
-  }
+/** Collects a response as it comes off the parser: streams cost twice a hit's processor time (docs/performance.md). */
+function collect(
+  { signal, maxBytes, wantsBody, onProgress }: UpstreamRequest,
+  resolve: (head: ResponseHead, body: UpstreamResponse['body']) => void,
+  reject: (error: unknown) => void,
+): Dispatcher.DispatchHandler {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  let head: ResponseHead | undefined;
+  let isWanted = true;
+  let controller: Dispatcher.DispatchController | undefined;
+  let drain: NodeJS.Timeout | undefined;
+
+  const abort = () => {
+    controller?.abort(signal.reason);
+    reject(signal.reason); // it may still wait for a connection
+  };
+  const finish = () => {
+    signal.removeEventListener('abort', abort);
+    clearTimeout(drain);
+  };
+  signal.addEventListener('abort', abort);
+
+  return {
+    onRequestStart(started) {
+      controller = started;
+      if (signal.aborted) started.abort(signal.reason as Error);
+    },
+    onResponseStart(started, status, headers) {
+      if (status < 200) return; // an interim response (RFC 9110 §15.2)
+      head = headOf(status, headers);
+      isWanted = wantsBody(head);
+      if (isWanted) return;
+      resolve(head, undefined);
+      drain = setTimeout(() => started.abort(new Error('unwanted body')), DRAIN_MS);
+    },
+    onResponseData(started, chunk) {
+      bytes += chunk.byteLength;
+      if (!isWanted) {
+        if (bytes > DRAIN_BYTES) started.abort(new Error('unwanted body'));
+        return;
+      }
+      onProgress(bytes);
+      if (bytes <= maxBytes) {
+        chunks.push(chunk);
+      } else {
+        resolve(head!, 'too_large');
+        started.abort(new Error('too large'));
+      }
+    },
+    onResponseEnd() {
+      finish();
+      if (isWanted) resolve(head!, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+    },
+    onResponseError(_, error) {
+      finish();
+      reject(error);
+    },
+  };
 }
 
-function fault(error: unknown): never {
+/** So much of an unwanted body is taken, for so long, to keep its connection; beyond that it is not worth it. */
+const DRAIN_BYTES = 16_384;
+const DRAIN_MS = 100;
+
+type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
+
+function headOf(status: number, headers: Headers): ResponseHead {
+  return {
+    status,
+    header(name) {
+      const value = headers[name];
+      return Array.isArray(value) ? value.join(', ') : value;
+    },
+    headerText() {
+      let text = '';
+      for (const name in headers) text += `${name}:${headers[name]}\n`; // as they came: JSON would escape
+      return text;
+    },
+  };
+}
+
+function asFault(error: unknown): unknown {
   const kind = kindOf(error);
-  throw kind === undefined ? error : new TransportFault(kind, error);
+  return kind === undefined ? error : new TransportFault(kind, error);
 }
 
 const KINDS: readonly (readonly [FaultKind, RegExp])[] = [

@@ -2,8 +2,8 @@
 import type { CacheOutcome, Sourced } from '../../src/domain/answer.ts';
 import { asGatewayError, type ErrorCode, type ErrorOptions, GatewayError } from '../../src/domain/errors.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
-import { UpstreamFailure } from '../../src/upstream/chroma-source.ts';
 import { createGuard, type Guard } from '../../src/upstream/guard.ts';
+import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
 import { newId } from './jobs.ts';
 
 /** One upstream call under way. */

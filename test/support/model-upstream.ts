@@ -6,7 +6,12 @@ import type { ErrorCode } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/invocation.ts';
 import { createSecretScan } from '../../src/domain/secret.ts';
 import { type ChromaSource, createChromaSource } from '../../src/upstream/chroma-source.ts';
-import { type Transport, TransportFault, type UpstreamResponse } from '../../src/upstream/transport.ts';
+import {
+  type Transport,
+  TransportFault,
+  type UpstreamRequest,
+  type UpstreamResponse,
+} from '../../src/upstream/transport.ts';
 
 const TOKEN = 'ck-of-the-model';
 const SECRETS = createSecretScan([TOKEN]);
@@ -67,15 +72,15 @@ export interface ModelUpstream {
 export function createModelUpstream(now: () => number, asked: (id: InvocationId) => void): ModelUpstream {
   const pending: PendingCall[] = [];
 
-  const transport: Transport = ({ url }) => {
-    const id = url.slice(-36) as InvocationId;
+  const transport: Transport = (request) => {
+    const id = request.url.slice(-36) as InvocationId;
     const { promise, resolve, reject } = Promise.withResolvers<UpstreamResponse>();
     const call: PendingCall = {
       id,
       say(what, mark, stranger) {
         pending.splice(pending.indexOf(call), 1);
         if (what === 'refused') reject(new TransportFault('refused', undefined));
-        else resolve(responseOf(what, id, mark, stranger));
+        else resolve(respond(request, responseOf(what, id, mark, stranger)));
         if (what === '404') return { kind: 'missing' };
         if (!(what in JOBS)) return { kind: 'failure', code: FAILURES[what as Failing] };
         const terminal = what === 'complete' || what === 'failed' || what === 'cancelled';
@@ -105,7 +110,7 @@ function jobBody(id: string, status: string, mark: number | string): string {
 
 const TOO_LARGE = Buffer.alloc(256 * 1024 + 1, 0x20);
 
-function responseOf(what: Saying, id: string, mark: number, stranger: string): UpstreamResponse {
+function responseOf(what: Saying, id: string, mark: number, stranger: string): Scripted {
   // Every one of them says "complete", so that one that is kept is kept for ever and will be seen.
   const good = jobBody(id, JOBS.complete, mark);
   switch (what) {
@@ -134,20 +139,26 @@ function responseOf(what: Saying, id: string, mark: number, stranger: string): U
   }
 }
 
-function response(
-  body: string | Buffer,
-  { status = 200, encoding = '', cut = false } = {},
-): UpstreamResponse {
-  return {
-    status,
-    header: (name) => (name === 'content-encoding' && encoding !== '' ? encoding : undefined),
-    headerText: () => '',
-    body: bytesOf(Buffer.from(body), cut),
-    discard() {},
-  };
+interface Scripted {
+  readonly status: number;
+  readonly encoding: string | undefined;
+  readonly bytes: Buffer;
+  readonly cut: boolean;
 }
 
-async function* bytesOf(bytes: Buffer, cut: boolean): AsyncGenerator<Uint8Array> {
-  yield bytes;
+function response(body: string | Buffer, options: Partial<Omit<Scripted, 'bytes'>> = {}): Scripted {
+  return { status: 200, encoding: undefined, cut: false, ...options, bytes: Buffer.from(body) };
+}
+
+/** As a transport does. */
+async function respond(
+  { maxBytes, wantsBody, onProgress }: UpstreamRequest,
+  { status, encoding, bytes, cut }: Scripted,
+): Promise<UpstreamResponse> {
+  const header = (name: string) => (name === 'content-encoding' ? encoding : undefined);
+  const head = { status, header, headerText: () => '' };
+  if (!wantsBody(head)) return { head, body: undefined };
+  onProgress(bytes.length);
   if (cut) throw new TransportFault('reset', undefined);
+  return { head, body: bytes.length > maxBytes ? 'too_large' : bytes };
 }
