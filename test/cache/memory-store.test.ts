@@ -67,6 +67,21 @@ describe('the memory tier', () => {
     expect(memory.get(id)).toBe(complete);
   });
 
+  it('#81 gives back the newer entry for an older one, and the further one for what moves backwards while it is fresh', () => {
+    const memory = createMemoryStore(MIB);
+    const id = newId();
+    expect(memory.get(id)).toBeUndefined();
+    const held = entryOf(id, 'processing', AT);
+    memory.put(id, held, AT);
+    for (const late of [entryOf(id, 'processing', AT - 1), entryOf(id, 'pending', AT + 1), missing(AT + 1)]) {
+      expect(memory.put(id, late, AT + 1)).toEqual({ held, stored: false });
+    }
+    expect(memory.get(id)).toBe(held);
+    const newer = entryOf(id, 'processing', AT + 1, 'newer');
+    expect(memory.put(id, newer, AT + 1)).toEqual({ held: newer, stored: true });
+    expect(memory.get(id)).toBe(newer);
+  });
+
   it('#94 an entry larger than the tier is given back, not stored, and an older one does not linger', () => {
     const memory = createMemoryStore(4_096);
     const id = newId();

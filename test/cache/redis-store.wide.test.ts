@@ -67,7 +67,7 @@ describeWithRedis('the Redis tier', () => {
   }
 
   describe('keeps the contract of a durable tier', () => {
-    describeStore({ inFlight: true }, async () => {
+    describeStore({ inFlight: true, partitions: true, letsGo: true, maxPlantBytes: 10_000_000 }, async () => {
       await redis.command('FLUSHALL');
       const client = await redis.client();
       return {

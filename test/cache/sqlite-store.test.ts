@@ -24,7 +24,7 @@ import { describeStore } from './store-contract.ts';
 const SLACK_MS = 5_000;
 
 describe('the SQLite store keeps the contract of a durable tier', () => {
-  describeStore({ inFlight: false }, async () => {
+  describeStore({ inFlight: false, partitions: true, letsGo: true, maxPlantBytes: 10_000_000 }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'csg-sqlite-'));
     const path = join(folder, 'cache.db');
     return {
