@@ -85,7 +85,7 @@ function createOurs(world: World): ReadThrough {
       world.upstream(({ body }) => {
         const job = parseJob(id, body);
         if (typeof job === 'string') return reject(new Error(job));
-        const answer = { kind: 'job', ...job } as const;
+        const answer = job;
         resolve({ answer, answeredAt: world.now(), cache: 'miss', revalidated: false, stored: false });
         world.settle();
       }),

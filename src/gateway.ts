@@ -1,9 +1,9 @@
 /** What both entries put together the same way: from a configuration and a transport to the app's parts. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { createMemoryStore } from './cache/memory-store.ts';
 import type { AuthConfig, Config } from './config.ts';
 import { createLifetimes } from './domain/lifetime.ts';
-import { createSecretScan } from './domain/secret.ts';
+import { createSecretScan, type SecretScan } from './domain/secret.ts';
 import { VERSION } from './domain/version.ts';
 import { type Authenticate, createAuthenticator } from './http/authenticate.ts';
 import { createKeySet } from './http/key-set.ts';
@@ -31,17 +31,20 @@ export function createUpstream(config: Config, transport: Transport, log: Log): 
     token: config.token,
     userAgent: `chroma-sync-gateway/${VERSION}`,
     transport,
-    secrets: createSecretScan([config.token, ...digestsOf(config.token)]),
+    secrets: scanFor([config.token]),
     now: Date.now,
     report: calls.report,
   });
   return { chroma, calls };
 }
 
-/** A service that names keys by their SHA-256 must not tell our callers, either (V24). */
-function digestsOf(token: string): string[] {
-  const digest = createHash('sha256').update(token).digest('hex');
-  return [digest, digest.toUpperCase()];
+/** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (V24). */
+export function scanFor(secrets: readonly string[]): SecretScan {
+  const digests = secrets.flatMap((secret) => {
+    const hex = hash('sha256', secret);
+    return [hex, hex.toUpperCase(), hash('sha256', secret, 'base64'), hash('sha256', secret, 'base64url')];
+  });
+  return createSecretScan(secrets, digests);
 }
 
 /** Chroma behind everything that contract §6 promises. */

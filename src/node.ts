@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { type Config, ConfigError, parseConfig } from './config.ts';
-import { createSecretScan } from './domain/secret.ts';
+import { scanFor } from './gateway.ts';
 import { createLog } from './http/log.ts';
 import { closeServer } from './node-server.ts';
 import { createSidecar } from './sidecar.ts';
@@ -32,7 +32,7 @@ const log = createLog({
     if (lines === '') setImmediate(writeLines);
     lines += line;
   },
-  secrets: createSecretScan(config.secrets),
+  secrets: scanFor(config.secrets),
   now: Date.now,
 });
 const sidecar = await createSidecar(config, log).catch(refuseToStart);

@@ -12,8 +12,7 @@ import { type Config, ConfigError, parseConfig } from './config.ts';
 import type { Sourced } from './domain/answer.ts';
 import { asGatewayError, GatewayError } from './domain/errors.ts';
 import type { InvocationId } from './domain/invocation.ts';
-import { createSecretScan } from './domain/secret.ts';
-import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } from './gateway.ts';
+import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts, scanFor } from './gateway.ts';
 import { createCorsPolicy } from './http/cors.ts';
 import { errorReply } from './http/errors.ts';
 import { baseHeaders, requestIdOf } from './http/exchange.ts';
@@ -140,7 +139,7 @@ function createWorkerLog(config: Config): Log {
   return createLog({
     level: config.logLevel,
     write: (line) => console.log(line.trimEnd()),
-    secrets: createSecretScan(config.secrets),
+    secrets: scanFor(config.secrets),
     now: Date.now,
   });
 }

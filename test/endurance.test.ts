@@ -34,9 +34,7 @@ describe('a hundred thousand', () => {
       memory,
       source: {
         async ask(id): Promise<Sourced> {
-          const answer = known.has(id)
-            ? ({ kind: 'job', ...jobOf(id, COMPLETE) } as const)
-            : ({ kind: 'missing' } as const);
+          const answer = known.has(id) ? jobOf(id, COMPLETE) : ({ kind: 'missing' } as const);
           return { answer, answeredAt: Date.now(), cache: 'miss', revalidated: false, stored: false };
         },
       },

@@ -132,10 +132,10 @@ describe('the watch', () => {
     return JSON.parse(line ?? printed) as Watched;
   }
 
-  it('sees code that holds the loop for 60 ms, and not one that does for 5', async () => {
-    const [long, short] = await Promise.all([watched(60, ''), watched(5, '')]);
-    expect(long.longestHoldMs).toBeGreaterThan(50);
-    expect(short.longestHoldMs).toBeLessThan(50);
+  it('sees code that holds the loop for 150 ms, and not one that does for 5', async () => {
+    const [long, short] = await Promise.all([watched(150, ''), watched(5, '')]);
+    expect(long.longestHoldMs).toBeGreaterThan(150);
+    expect(short.longestHoldMs).toBeLessThan(150); // a busy machine alone may show it 50
   });
 
   it.each([

@@ -98,7 +98,17 @@ const BROKEN: readonly [string, () => Partial<AppDeps>][] = [
     }),
   ],
   ['lookup rejects', () => ({ lookup: () => Promise.reject(boom()) })],
-  ['lookup gives nothing', () => ({ lookup: () => Promise.resolve(undefined as never) })],
+  [
+    'lookup gives what cannot be read',
+    () => ({
+      lookup: async () =>
+        ({
+          get entry(): never {
+            throw boom();
+          },
+        }) as never,
+    }),
+  ],
   [
     'authenticate throws',
     () => ({

@@ -18,11 +18,18 @@ export interface Coalesce<T> {
 
 export function createCoalesce<T>(): Coalesce<T> {
   const loads = new Map<string, Promise<T>>();
+  async function run(key: string, load: () => Promise<T>): Promise<T> {
+    try {
+      return await load();
+    } finally {
+      loads.delete(key);
+    }
+  }
   return {
     load(key, load) {
       const running = loads.get(key);
       if (running !== undefined) return { outcome: running, joined: true };
-      const outcome = load().finally(() => loads.delete(key));
+      const outcome = run(key, load);
       loads.set(key, outcome);
       return { outcome, joined: false };
     },

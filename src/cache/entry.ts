@@ -2,12 +2,12 @@
  * One stored answer and what time makes of it. Freshness is a value of the entry and the time, never a
  * timer's or a cache library's opinion. May not do I/O or read a clock.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Answer } from '../domain/answer.ts';
 import { rankOf } from '../domain/invocation.ts';
-import { classOf, type LifetimeClass, type Lifetimes } from '../domain/lifetime.ts';
+import { classOf, type Lifetime, type LifetimeClass, type Lifetimes } from '../domain/lifetime.ts';
 
-/** `storedAt <= staleAt <= deleteAt`, epoch ms; `Infinity` for a terminal answer. */
+/** `storedAt <= staleAt <= deleteAt` ({@link staleAtOf}, {@link deleteAtOf}), epoch ms. */
 export interface Entry {
   readonly answer: Answer;
   readonly lifetime: LifetimeClass;
@@ -19,17 +19,14 @@ export interface Entry {
   readonly bytes: number;
   /** When upstream gave this answer: the origin of `Age` and `Date`. */
   readonly storedAt: number;
-  /** Fresh until then. */
-  readonly staleAt: number;
-  /** Servable while upstream fails until then. */
-  readonly deleteAt: number;
+  /** Counted from `storedAt`; shared, as two more instants would cost 40 bytes an entry. */
+  readonly windows: Lifetime;
 }
 
 export type Freshness = 'fresh' | 'stale' | 'dead';
 
 export function createEntry(answer: Answer, answeredAt: number, lifetimes: Lifetimes): Entry {
   const lifetime = classOf(answer);
-  const { freshMs, staleIfErrorMs } = lifetimes[lifetime];
   return {
     answer,
     lifetime,
@@ -37,27 +34,36 @@ export function createEntry(answer: Answer, answeredAt: number, lifetimes: Lifet
     date: new Date(answeredAt).toUTCString(),
     bytes: answer.kind === 'job' ? Buffer.byteLength(answer.body) : 0,
     storedAt: answeredAt,
-    staleAt: answeredAt + freshMs,
-    deleteAt: answeredAt + freshMs + staleIfErrorMs,
+    windows: lifetimes[lifetime],
   };
+}
+
+/** Fresh until then, epoch ms; `Infinity` for a terminal answer. */
+export function staleAtOf({ storedAt, windows }: Entry): number {
+  return storedAt + windows.freshMs;
+}
+
+/** Servable while upstream fails until then, epoch ms; `Infinity` for a terminal answer. */
+export function deleteAtOf({ storedAt, windows }: Entry): number {
+  return storedAt + windows.freshMs + windows.staleIfErrorMs;
 }
 
 /** RFC 9110 §8.8.3; 132 bits of SHA-256 are far beyond an accidental match. */
 function etagOf(body: string): string {
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+  const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`;
   // Copied flat: as it is, it would keep the longer digest and two more objects alive, 120 bytes an entry.
   return Buffer.from(etag).toString('latin1');
 }
 
 /** RFC 9111 §4.2; an entry from the future cannot be judged, so it is stale. */
 export function freshnessOf(entry: Entry, now: number): Freshness {
-  if (now < entry.staleAt && !isFromTheFuture(entry, now)) return 'fresh';
-  return now < entry.deleteAt ? 'stale' : 'dead';
+  if (now < staleAtOf(entry) && !isFromTheFuture(entry, now)) return 'fresh';
+  return now < deleteAtOf(entry) ? 'stale' : 'dead';
 }
 
 /** The clock was set back by more than the entry's own lifetime. Never a terminal answer: it has no clock. */
 export function isFromTheFuture(entry: Entry, now: number): boolean {
-  return now < entry.storedAt - (entry.staleAt - entry.storedAt);
+  return now < entry.storedAt - entry.windows.freshMs;
 }
 
 /**

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { ErrorReply } from 'redis';
 import type { InvocationId } from '../domain/invocation.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
-import type { Entry } from './entry.ts';
+import { deleteAtOf, type Entry } from './entry.ts';
 import { type RedisLink, UNHURRIED } from './redis-link.ts';
 import { DISCARD, KEEP } from './redis-scripts.ts';
 import type { Store } from './store.ts';
@@ -72,6 +72,6 @@ export function keepArguments(id: InvocationId, entry: Entry, now: number): stri
   const text = encodeEntry(id, entry);
   if (text === undefined) return undefined;
   if (entry.lifetime === 'terminal') return [text, '0', ''];
-  const expiryMs = Math.ceil(entry.deleteAt - now);
-  return expiryMs > 0 ? [text, String(entry.staleAt - entry.storedAt), String(expiryMs)] : undefined;
+  const expiryMs = Math.ceil(deleteAtOf(entry) - now);
+  return expiryMs > 0 ? [text, String(entry.windows.freshMs), String(expiryMs)] : undefined;
 }

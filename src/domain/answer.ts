@@ -5,7 +5,7 @@ import type { GatewayError } from './errors.ts';
 import type { InvocationId, Job } from './invocation.ts';
 
 /** What upstream said and may be relayed: a job (its 200) or that there is none (its 404). */
-export type Answer = ({ readonly kind: 'job' } & Job) | { readonly kind: 'missing' };
+export type Answer = Job | { readonly kind: 'missing' };
 
 /** How an answer came: RFC 9211's `hit`, a forwarded question of our own, another caller's, or stale. */
 export type CacheOutcome = 'hit' | 'miss' | 'collapsed' | 'stale';

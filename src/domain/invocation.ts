@@ -38,22 +38,20 @@ export interface JobScope {
 
 /** A job's JSON text as upstream sent it, and what we read of it. */
 export interface Job {
+  readonly kind: 'job';
   readonly body: string;
   readonly status: JobStatus;
   readonly scope: JobScope;
 }
 
 // zod/mini: the same schemas at a sixth of the Worker's bytes (docs/decisions.md).
-const optionalText = z.catch(z.optional(z.string()), undefined);
-const present = z.custom<unknown>((value) => value !== undefined);
 const jobShape = z.object({
   id: z.string(),
-  status: present,
-  created_at: present,
-  metadata: present,
-  source_id: optionalText,
+  status: z.unknown(),
+  created_at: z.unknown(),
+  metadata: z.unknown(),
+  source_id: z.optional(z.unknown()),
 });
-const metadataShape = z.object({ database_name: optionalText, collection_name: optionalText });
 
 /** Why a body is not an answer about this invocation; `wrong_id` is cross-talk and worth an alarm. */
 export type JobFlaw = 'not_json' | 'wrong_shape' | 'wrong_id';
@@ -70,16 +68,28 @@ export function parseJob(id: InvocationId, body: string): Job | JobFlaw {
   if (!parsed.success) return 'wrong_shape';
   const job = parsed.data;
   if (job.id.toLowerCase() !== id) return 'wrong_id';
-  const metadata = metadataShape.safeParse(job.metadata).data ?? {};
-  return {
-    body,
-    status: parseStatus(job.status),
-    scope: {
-      sourceId: job.source_id,
-      databaseName: metadata.database_name,
-      collectionName: metadata.collection_name,
-    },
-  };
+  const metadata = isObject(job.metadata) ? job.metadata : {};
+  const scope = sharedScope(
+    textOf(job.source_id),
+    textOf(metadata.database_name),
+    textOf(metadata.collection_name),
+  );
+  return { kind: 'job', body, status: parseStatus(job.status), scope };
+}
+
+/** Jobs of one source have one scope: an object for each of them would be a fifth of all that an entry costs. */
+const scopes = new Map<string | undefined, JobScope>();
+const MAX_SCOPES = 1_000;
+
+function sharedScope(sourceId?: string, databaseName?: string, collectionName?: string): JobScope {
+  const known = scopes.get(sourceId);
+  if (known !== undefined && known.databaseName === databaseName && known.collectionName === collectionName) {
+    return known;
+  }
+  if (scopes.size >= MAX_SCOPES) scopes.clear();
+  const scope = { sourceId, databaseName, collectionName };
+  scopes.set(sourceId, scope);
+  return scope;
 }
 
 /** Rust's externally tagged enum: a bare string, or an object with one key whose value is an object. */
@@ -89,6 +99,10 @@ function parseStatus(status: unknown): JobStatus {
   const [tag, ...others] = Object.keys(status);
   if (others.length > 0 || (tag !== 'complete' && tag !== 'failed')) return 'unrecognised';
   return isObject(status[tag]) ? tag : 'unrecognised';
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

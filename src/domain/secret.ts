@@ -13,9 +13,13 @@ export interface SecretScan {
   scrub(text: string): string;
 }
 
-/** @param secrets any text (encoded as UTF-8); those under 8 characters are not looked for */
-export function createSecretScan(secrets: readonly string[]): SecretScan {
-  const needles = [...new Set(secrets.filter((secret) => secret.length >= MIN_LENGTH).flatMap(encodingsOf))];
+/**
+ * @param secrets any text (encoded as UTF-8); those under 8 characters are not looked for
+ * @param traces what must not be found either, as it stands: digests of the secrets
+ */
+export function createSecretScan(secrets: readonly string[], traces: readonly string[] = []): SecretScan {
+  const encoded = secrets.filter((secret) => secret.length >= MIN_LENGTH).flatMap(encodingsOf);
+  const needles = [...new Set([...encoded, ...traces])];
   const holds = (text: string) => needles.some((needle) => text.includes(needle));
   return {
     isIn: (text) => holds(text) || (text.includes('\\') && holds(unescaped(text))),

@@ -1,4 +1,5 @@
 /** `Cache-Status` (RFC 9211) of a lookup: what happened, in the specification's own words. */
+import { staleAtOf } from '../cache/entry.ts';
 import type { Lookup } from '../cache/read-through.ts';
 
 const CACHE = 'chroma-sync-gateway';
@@ -9,7 +10,7 @@ export function cacheStatusOf(lookup: Lookup, now: number): string {
     case 'hit':
       return `${CACHE}; hit`;
     case 'stale': {
-      const ttl = Math.min(-1, Math.floor((lookup.entry.staleAt - now) / 1000));
+      const ttl = Math.min(-1, Math.floor((staleAtOf(lookup.entry) - now) / 1000));
       return `${CACHE}; hit; ttl=${ttl}; detail=stale-if-error`;
     }
     case 'miss':

@@ -61,13 +61,24 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
       return responder.refuse(exchange, new GatewayError('not_found'), { invocationId: id });
     }
     const found = lookup(id);
-    if (!(found instanceof Promise)) return show(exchange, id, header, grant, found);
-    return found
-      .then((late) => show(exchange, id, header, grant, late))
-      .catch((failure) => {
-        const upstreamMs = now() - exchange.startedAt;
-        return responder.fail(exchange, failure, { invocationId: id, cache: 'miss', upstreamMs });
-      });
+    return found instanceof Promise
+      ? wait(exchange, id, header, grant, found)
+      : show(exchange, id, header, grant, found);
+  }
+
+  async function wait(
+    exchange: Exchange,
+    id: InvocationId,
+    header: HeaderReader,
+    grant: Grant | undefined,
+    found: Promise<Lookup>,
+  ): Promise<Reply> {
+    try {
+      return show(exchange, id, header, grant, await found);
+    } catch (failure) {
+      const upstreamMs = now() - exchange.startedAt;
+      return responder.fail(exchange, failure, { invocationId: id, cache: 'miss', upstreamMs });
+    }
   }
 
   /** Not covered equals missing, byte for byte: nobody learns which ids exist. */

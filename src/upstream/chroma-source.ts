@@ -97,11 +97,11 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     if (body === 'too_large') throw unusable(body, 'body');
     const text = textOf(body);
     if (text === undefined) throw unusable('not_utf8', 'body');
-    if (secrets.isIn(text) || secrets.isIn(head.headerText())) throw unusable('token_echoed', 'parse');
+    if (secrets.isIn(`${head.headerText()}${text}`)) throw unusable('token_echoed', 'parse');
     const job = parseJob(id, text);
     if (job === 'wrong_id') distrust?.();
     if (typeof job === 'string') throw unusable(job, 'parse');
-    return sourced({ kind: 'job', ...job });
+    return sourced(job);
   }
 
   return { ask };

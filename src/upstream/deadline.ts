@@ -18,7 +18,13 @@ const STALL_MS = 100;
 export function startDeadline(deadlineMs: number): Deadline {
   const controller = new AbortController();
   const dueAt = performance.now() + deadlineMs;
-  const expire = () => controller.abort(new GatewayError('upstream_timeout', { reason: 'deadline' }));
+  const expired = Promise.withResolvers<never>();
+  expired.promise.catch(() => {}); // it may be over before anybody races
+  const expire = () => {
+    const timeout = new GatewayError('upstream_timeout', { reason: 'deadline' });
+    controller.abort(timeout);
+    expired.reject(timeout);
+  };
   let timer = setTimeout(() => {
     // What arrived while the loop was blocked is still unread: give back the time that was lost, once.
     const lateMs = performance.now() - dueAt;
@@ -29,14 +35,7 @@ export function startDeadline(deadlineMs: number): Deadline {
   return {
     signal: controller.signal,
     remainingMs: () => Math.max(0, dueAt - performance.now()),
-    race: (work) =>
-      new Promise((resolve, reject) => {
-        const { signal } = controller;
-        const onAbort = () => reject(signal.reason);
-        if (signal.aborted) onAbort();
-        signal.addEventListener('abort', onAbort, { once: true });
-        work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-      }),
+    race: (work) => Promise.race([work, expired.promise]),
     clear: () => clearTimeout(timer),
   };
 }

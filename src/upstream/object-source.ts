@@ -123,7 +123,7 @@ function sourcedOf(id: InvocationId, reply: ObjectReply): Sourced {
   if (body !== null) {
     const job = parseJob(id, body);
     if (typeof job === 'string') throw new GatewayError('internal', { reason: `object_${job}` });
-    answer = { kind: 'job', ...job };
+    answer = job;
   }
   return { answer, answeredAt, cache, revalidated, stored, failure: failure && errorOf(failure) };
 }

@@ -1,6 +1,7 @@
 /** A fleet in one process: several links to one real redis-server, each with a source of its own. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createCoalesce } from '../../src/cache/coalesce.ts';
+import { staleAtOf } from '../../src/cache/entry.ts';
 import { leased } from '../../src/cache/redis-lease.ts';
 import { createRedisLink, type RedisLink } from '../../src/cache/redis-link.ts';
 import { createRedisStore, keyPrefix } from '../../src/cache/redis-store.ts';
@@ -31,7 +32,7 @@ describeWithRedis('a fleet with one Redis', () => {
   beforeEach(() => {
     fleet = [];
     asked = [];
-    upstream = async (id) => ({ kind: 'job', ...jobOf(id, COMPLETE) });
+    upstream = async (id) => jobOf(id, COMPLETE);
   });
   afterEach(() => Promise.all(fleet.map(({ store }) => store.close())));
 
@@ -66,7 +67,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const { opened, open } = gate();
     upstream = async (id) => {
       await opened;
-      return { kind: 'job', ...jobOf(id, COMPLETE, 'the one') };
+      return jobOf(id, COMPLETE, 'the one');
     };
     const id = newId();
     const answers = four.flatMap(({ source }) => {
@@ -89,7 +90,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const { opened, open } = gate();
     upstream = async (id) => {
       await opened;
-      return { kind: 'job', ...jobOf(id, 'processing') };
+      return jobOf(id, 'processing');
     };
     const id = newId();
     const first = a.source.ask(id);
@@ -155,7 +156,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const [a, b] = [await gateway(), await gateway()];
     const { opened, open } = gate();
     upstream = async (id) => {
-      if (asked.length > 1) return { kind: 'job', ...jobOf(id, COMPLETE) };
+      if (asked.length > 1) return jobOf(id, COMPLETE);
       await opened;
       throw new GatewayError('overloaded');
     };
@@ -177,7 +178,7 @@ describeWithRedis('a fleet with one Redis', () => {
     await eventually(() => asked.length, 2_000);
     // Long enough for renewals: the lease is as fresh as it ever is.
     await new Promise((resolve) => setTimeout(resolve, 1_100));
-    upstream = async (asking) => ({ kind: 'job', ...jobOf(asking, COMPLETE) });
+    upstream = async (asking) => jobOf(asking, COMPLETE);
     const waiting = alive.source.ask(id);
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(asked).toHaveLength(1);
@@ -191,7 +192,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const [a, b] = [await gateway(), await gateway()];
     upstream = async (id) => {
       await new Promise((resolve) => setTimeout(resolve, 3_000));
-      return { kind: 'job', ...jobOf(id, COMPLETE) };
+      return jobOf(id, COMPLETE);
     };
     const id = newId();
     await Promise.all([a.source.ask(id), b.source.ask(id)]);
@@ -248,7 +249,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const { opened, open } = gate();
     upstream = async (id) => {
       if (asked.length === 1) await opened;
-      return { kind: 'job', ...jobOf(id, COMPLETE) };
+      return jobOf(id, COMPLETE);
     };
     const id = newId();
     const first = a.source.ask(id);
@@ -285,7 +286,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const { opened, open } = gate();
     upstream = async (id) => {
       await opened;
-      return { kind: 'job', ...jobOf(id, COMPLETE) };
+      return jobOf(id, COMPLETE);
     };
     const id = newId();
     const first = a.source.ask(id);
@@ -317,7 +318,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const times: number[] = [];
     upstream = async (id) => {
       times.push(Date.now());
-      return { kind: 'job', ...jobOf(id, 'processing') };
+      return jobOf(id, 'processing');
     };
     const id = newId();
     const until = Date.now() + 9_000;
@@ -325,7 +326,7 @@ describeWithRedis('a fleet with one Redis', () => {
       four.map(async ({ source, store }) => {
         while (Date.now() < until) {
           const kept = await store.get(id);
-          if (!kept || Date.now() >= kept.staleAt) await source.ask(id);
+          if (!kept || Date.now() >= staleAtOf(kept)) await source.ask(id);
           await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 20));
         }
       }),

@@ -3,7 +3,7 @@
  * brings a bed to lie on. The memory tier is another port, synchronous, and tells its own: memory-store.test.ts.
  */
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createEntry, type Entry } from '../../src/cache/entry.ts';
+import { createEntry, deleteAtOf, type Entry } from '../../src/cache/entry.ts';
 import type { Store } from '../../src/cache/store.ts';
 import { encodeEntry } from '../../src/cache/stored-value.ts';
 import type { InvocationId } from '../../src/domain/invocation.ts';
@@ -88,7 +88,7 @@ export function describeStore(traits: StoreTraits, makeBed: () => Promise<StoreB
     const after = await (await open()).get(id);
     expect(after).toEqual(entry);
     expect(after?.etag).toBe(entry.etag);
-    expect(after?.deleteAt).toBe(Infinity);
+    expect(deleteAtOf(after!)).toBe(Infinity);
   });
 
   it('reads its own put at once or a moment later, never something else', async () => {

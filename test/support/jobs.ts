@@ -28,7 +28,7 @@ export function jobOf(id: InvocationId, status: unknown, mark = ''): Job {
 }
 
 export function entryOf(id: InvocationId, status: unknown, answeredAt = Date.now(), mark = ''): Entry {
-  return createEntry({ kind: 'job', ...jobOf(id, status, mark) }, answeredAt, lifetimes);
+  return createEntry(jobOf(id, status, mark), answeredAt, lifetimes);
 }
 
 export function bodyOf(entry: Entry | undefined): string | undefined {

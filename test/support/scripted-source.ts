@@ -37,7 +37,7 @@ export function createScriptedSource(clock: Clock): ScriptedSource {
       asked.push({
         id,
         say,
-        job: (status, mark) => say({ answer: { kind: 'job', ...jobOf(id, status, mark) } }),
+        job: (status, mark) => say({ answer: jobOf(id, status, mark) }),
         missing: () => say({ answer: { kind: 'missing' } }),
         fail: (code) => reject(new GatewayError(code)),
         crash: (thrown) => reject(thrown),

@@ -21,9 +21,9 @@ export interface StoreReplies {
   readonly health: StoreHealth;
 }
 
-/** JSON has no `Infinity`: a terminal entry's instants travel as `null`. */
+/** JSON has no `Infinity`: a terminal entry's windows travel as `null`. */
 export function parseCrossed<T extends readonly StoreCall[] | StoreReplies>(text: string): T {
   return JSON.parse(text, (key, value: unknown) =>
-    value === null && (key === 'staleAt' || key === 'deleteAt') ? Infinity : value,
+    value === null && (key === 'freshMs' || key === 'staleIfErrorMs') ? Infinity : value,
   ) as T;
 }

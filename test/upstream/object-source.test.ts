@@ -25,7 +25,7 @@ beforeEach(() => {
 });
 
 function sourcedOf(id: InvocationId, status: unknown = COMPLETE): Sourced {
-  const answer = { kind: 'job', ...jobOf(id, status) } as const;
+  const answer = jobOf(id, status);
   return { answer, answeredAt: 1_000, cache: 'miss', revalidated: false, stored: false };
 }
 
