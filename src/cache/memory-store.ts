@@ -6,8 +6,11 @@ import { LRUCache } from 'lru-cache';
 import type { InvocationId } from '../domain/invocation.ts';
 import { type Entry, isFromTheFuture, supersedes } from './entry.ts';
 
-/** What an entry costs beside its body, measured: key, objects, strings, the cache's own slots (docs/performance.md). */
-const OVERHEAD_BYTES = 600;
+/**
+ * What an entry costs beside its body at most, measured: key, objects, strings, the cache's own slots, a scope of
+ * its own (docs/performance.md).
+ */
+const OVERHEAD_BYTES = 550;
 /** A flood of unknown ids may fill this share of the bytes and can never push a job out. */
 const NEGATIVE_SHARE = 1 / 16;
 
@@ -37,6 +40,8 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
     return jobs.get(id) ?? negatives.get(id);
   }
 
+  const segmentOf = ({ lifetime }: Entry) => (lifetime === 'negative' ? negatives : jobs);
+
   return {
     get,
     put(id, entry, now) {
@@ -44,8 +49,8 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
       if (held !== undefined && held !== entry && !supersedes(entry, held) && !isFromTheFuture(held, now)) {
         return { held, stored: false };
       }
-      const [own, other] = entry.lifetime === 'negative' ? [negatives, jobs] : [jobs, negatives];
-      other.delete(id);
+      const own = segmentOf(entry);
+      if (held !== undefined && segmentOf(held) !== own) segmentOf(held).delete(id);
       own.set(id, entry);
       return { held: entry, stored: own.has(id) };
     },

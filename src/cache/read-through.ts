@@ -50,12 +50,11 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
   function lookup(id: InvocationId): Lookup | Promise<Lookup> {
     const entry = memory.get(id);
     if (entry !== undefined && freshnessOf(entry, now()) === 'fresh') return found(entry, 'hit');
-    const { outcome, joined } = coalesce.load(id, () => load(id));
+    const { outcome, joined } = coalesce.load(id, () => load(id, entry));
     return joined ? outcome.then(asCollapsed) : outcome;
   }
 
-  async function load(id: InvocationId): Promise<Lookup> {
-    const expired = memory.get(id);
+  async function load(id: InvocationId, expired: Entry | undefined): Promise<Lookup> {
     const kept = store && (await store.get(id));
     if (kept && freshnessOf(kept, now()) === 'fresh') return found(memory.put(id, kept, now()).held, 'hit');
 

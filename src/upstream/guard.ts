@@ -99,7 +99,7 @@ export function createGuard(options: GuardOptions): Guard {
       if (begunIn !== changes && failure instanceof GatewayError) outdated.add(failure);
     };
     try {
-      const sourced = await deadline.race(source.ask(id, deadline.signal));
+      const sourced = await source.ask(id, deadline.signal);
       date(sourced.failure);
       return sourced;
     } catch (thrown) {

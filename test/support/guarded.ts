@@ -69,6 +69,9 @@ export function guarded(
     source: {
       ask(_id, signal) {
         const { promise, resolve, reject } = Promise.withResolvers<Sourced>();
+        signal.addEventListener('abort', () =>
+          reject(new UpstreamFailure('upstream_timeout', 'headers', {})),
+        );
         const call: Call = {
           number: calls.length + 1,
           at: performance.now(),
