@@ -3,23 +3,11 @@
  * variable and prints no value. The same for Node's environment and a Worker's bindings.
  */
 import { hkdfSync } from 'node:crypto';
-import { DEFAULT_AUDIENCE, parseGrantSecrets } from './domain/grant.ts';
+import { type AuthConfig, parseAuth, parseToken, type Runtime } from './credentials.ts';
 import type { LifetimeOptions } from './domain/lifetime.ts';
-import { createEnvironment, isDecodable, LOOPBACK } from './environment.ts';
+import { createEnvironment, isDecodable } from './environment.ts';
 import { isOrigin } from './http/cors.ts';
 import { LOG_LEVELS, type LogLevel } from './http/log.ts';
-
-export type Runtime = 'node' | 'workers';
-
-export type AuthConfig =
-  | { readonly kind: 'none' }
-  | {
-      readonly kind: 'grant';
-      /** HS256 keys, the signing one first; or an identity provider's key set. */
-      readonly keys: { readonly secrets: readonly string[] } | { readonly jwksUrl: string };
-      readonly audience: string;
-      readonly issuer: string | undefined;
-    };
 
 export type StoreConfig =
   | { readonly kind: 'memory' }
@@ -99,31 +87,8 @@ export function parseConfig(
   runtime: Runtime,
   readFile?: (path: string) => string,
 ): Config {
-  const { text, whole, url, bad, problems } = createEnvironment(env, NAMES);
-
-  function parseToken(): string {
-    const file = text('CHROMA_API_KEY_FILE');
-    let name: (typeof NAMES)[number] = 'CHROMA_API_KEY';
-    let value = text(name);
-    if (file !== undefined) {
-      if (value !== undefined) bad('CHROMA_API_KEY_FILE', 'must not be set together with CHROMA_API_KEY');
-      name = 'CHROMA_API_KEY_FILE';
-      try {
-        value = readFile?.(file).trim();
-      } catch {
-        value = undefined;
-      }
-      if (value === undefined)
-        bad(name, readFile ? 'names a file that cannot be read' : 'works on Node only');
-      else if (value === '') bad(name, 'names an empty file');
-    } else if (value === undefined) {
-      bad(name, "is required: Chroma's API key");
-    }
-    if (value !== undefined && !/^[\x20-\x7e]*$/.test(value)) {
-      bad(name, 'must be printable ASCII without control characters or line breaks inside');
-    }
-    return value ?? '';
-  }
+  const environment = createEnvironment(env, NAMES);
+  const { text, whole, url, bad, problems } = environment;
 
   function parseUpstream(): Config['upstream'] {
     const parsed = url('UPSTREAM_URL', 'https://sync.trychroma.com');
@@ -158,36 +123,6 @@ export function parseConfig(
     return { kind: 'memory' };
   }
 
-  function parseAuth(host: string): AuthConfig {
-    const value = text('AUTH');
-    if (value === 'none') return { kind: 'none' };
-    if (value === undefined) {
-      if (runtime === 'node' && LOOPBACK.test(host)) return { kind: 'none' };
-      const where = runtime === 'node' ? 'on a HOST that others can reach' : 'on Workers';
-      bad('AUTH', `must be chosen ${where}: grant, or none to let everybody read everything`);
-      return { kind: 'none' };
-    }
-    if (value !== 'grant') {
-      bad('AUTH', 'must be grant or none');
-      return { kind: 'none' };
-    }
-    const audience = text('GRANT_AUDIENCE') ?? DEFAULT_AUDIENCE;
-    const issuer = text('GRANT_ISSUER');
-    const jwksUrl = url('GRANT_JWKS_URL');
-    const secret = text('GRANT_SECRET');
-    const secrets = secret === undefined ? undefined : parseGrantSecrets(secret);
-    if (secret !== undefined && secrets === undefined) {
-      bad('GRANT_SECRET', 'must be one or more secrets of at least 32 bytes each, separated by commas');
-    }
-    if (secret !== undefined && text('GRANT_JWKS_URL') !== undefined) {
-      bad('GRANT_JWKS_URL', 'must not be set together with GRANT_SECRET: keys are of one kind');
-    } else if (secret === undefined && text('GRANT_JWKS_URL') === undefined) {
-      bad('GRANT_SECRET', 'is required with AUTH=grant (or GRANT_JWKS_URL)');
-    }
-    const keys = secrets !== undefined ? { secrets } : { jwksUrl: jwksUrl?.href ?? '' };
-    return { kind: 'grant', keys, audience, issuer };
-  }
-
   function parseOrigins(): string[] {
     const origins = (text('CORS_ORIGINS') ?? '')
       .split(',')
@@ -207,10 +142,10 @@ export function parseConfig(
   }
 
   const host = text('HOST') ?? '127.0.0.1';
-  const token = parseToken();
+  const token = parseToken(environment, readFile);
   const upstream = parseUpstream();
   const store = parseStore();
-  const auth = parseAuth(host);
+  const auth = parseAuth(environment, host, runtime);
   const config: Config = {
     token,
     upstream,

@@ -1,7 +1,8 @@
 /** What both entries put together the same way: from a configuration and a transport to the app's parts. */
 import { hash } from 'node:crypto';
 import { createMemoryStore } from './cache/memory-store.ts';
-import type { AuthConfig, Config } from './config.ts';
+import type { Config } from './config.ts';
+import type { AuthConfig } from './credentials.ts';
 import { createLifetimes } from './domain/lifetime.ts';
 import { createSecretScan, type SecretScan } from './domain/secret.ts';
 import { VERSION } from './domain/version.ts';

@@ -129,7 +129,6 @@ describe('the floor plan says no to', () => {
     ['a new folder', { 'lib/link.ts': '' }, 'lib/link.ts: stands on no floor'],
     ['a new root file', { 'main.ts': '' }, 'main.ts: stands on no floor'],
     ['201 lines', { 'cache/store.ts': lines(201) }, 'cache/store.ts: 201 lines, at most 200'],
-    ['a table that grows on', { 'config.ts': lines(251) }, 'config.ts: 251 lines, at most 250'],
     [
       'an app that knows Workers',
       { 'app.ts': "import { DurableObject } from 'cloudflare:workers';" },

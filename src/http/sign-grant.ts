@@ -95,7 +95,7 @@ const selectionShape = optionsShape.extend({ read: listsShape });
  * Rejects with a `TypeError` that says what to change; no message holds the secret.
  */
 export async function signGrant(options: SignGrantOptions): Promise<string> {
-  const parsed = (options.read === '*' ? everythingShape : selectionShape).safeParse(options);
+  const parsed = (options?.read === '*' ? everythingShape : selectionShape).safeParse(options);
   if (!parsed.success) {
     const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
     throw new TypeError(faults.join('; '));

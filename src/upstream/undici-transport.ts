@@ -134,7 +134,7 @@ function headOf(status: number, headers: Headers): ResponseHead {
     },
     headerText() {
       let text = '';
-      for (const name in headers) text += `${name}:${headers[name]}\n`; // as they came: JSON would escape
+      for (const name in headers) text += `${name}:${String(headers[name])}\n`; // as they came: JSON would escape
       return text;
     },
   };
