@@ -41,11 +41,11 @@ export function createUpstream(config: Config, transport: Transport, log: Log): 
 
 /** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (V24). */
 export function scanFor(secrets: readonly string[]): SecretScan {
-  const digests = secrets.flatMap((secret) => {
+  return createSecretScan(secrets, (secret) => {
     const hex = hash('sha256', secret);
-    return [hex, hex.toUpperCase(), hash('sha256', secret, 'base64'), hash('sha256', secret, 'base64url')];
+    const base64 = hash('sha256', secret, 'base64').replace('=', '');
+    return [hex, hex.toUpperCase(), base64, hash('sha256', secret, 'base64url')];
   });
-  return createSecretScan(secrets, digests);
 }
 
 /** Chroma behind everything that contract §6 promises. */

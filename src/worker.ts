@@ -41,7 +41,11 @@ export default {
     } catch (error) {
       return misconfigured(request, error);
     }
-    return app.fetch(request, env, ctx);
+    const response = app.fetch(request, env, ctx);
+    // Else workerd drops what runs for a caller that resets its connection, timers and `finally` included: a place
+    // in the bulkhead would never come back, the breaker's one probe never end (#135).
+    if (response instanceof Promise) ctx.waitUntil(response);
+    return response;
   },
 };
 

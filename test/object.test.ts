@@ -13,7 +13,7 @@ import { scratchFolder } from './support/scratch.ts';
 const NOT_HERE = {
   '#105, reset and overloaded':
     'workerd offers no way to do it to an object: object-source.test.ts has scripted stubs',
-  '#135, background': 'nothing is revalidated in the background, so nothing is handed to waitUntil',
+  '#135, background': 'nothing is revalidated in the background',
 };
 
 const TTL_MS = 1_500;
@@ -162,5 +162,36 @@ describe('isolates and objects', () => {
     const again = await from(0, known);
     expect([again.status, again.text, again.cacheStatus]).toEqual([200, first.text, HIT]);
     expect(simulator.count(known)).toBe(1);
+  });
+});
+
+describe('#135 the caller of the one probe', () => {
+  const simulator = createSimulator({ token: TOKEN });
+  let gateway: WorkerdGateway;
+  beforeAll(async () => {
+    gateway = await startWorkerd(await simulator.listen(), { UPSTREAM_TIMEOUT_MS: '3000' });
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await simulator.close();
+  });
+
+  it('leaves by a reset while it runs: the probe ends all the same, and its success is known at once', async () => {
+    simulator.fault({ type: 'status', status: 500 });
+    for (let i = 0; i < 20; i++) await ask(gateway.url, simulator.addJob());
+    expect((await ask(gateway.url, simulator.addJob())).error.error).toBe('upstream_unavailable');
+    simulator.heal();
+    await sleep(5_050);
+    const id = simulator.addJob();
+    simulator.hold({ id });
+    const [caller] = await gather(gateway.url, 1);
+    const lost = caller!.ask(id);
+    await simulator.arrived(1, id);
+    caller!.leave();
+    await lost;
+    await ask(gateway.url, id); // whatever the runtime does about it is done
+    simulator.release({ id });
+    const next = () => ask(gateway.url, simulator.addJob());
+    expect((await eventually(next, 1_000, ({ status }) => status === 200)).status).toBe(200);
   });
 });

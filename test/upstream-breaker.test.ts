@@ -1,6 +1,6 @@
 /** The breaker and the pause against what comes late (contract §6): calls that began before they did. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { guarded } from './support/guarded.ts';
+import { type Call, guarded } from './support/guarded.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -161,16 +161,64 @@ describe('the breaker of an isolate, whose source is an object', () => {
     }
   });
 
-  it('pauses for the 429 that a stale answer hides, and a hit does not lift the wait after a 401', async () => {
+  it.each([
+    ['a hit', (call: Call) => call.answer('hit')],
+    ['no place', (call: Call) => call.fail('overloaded')],
+    ['a bug', (call: Call) => call.fail('internal')],
+  ])('takes %s for no probe: it stays open, and the next caller is the probe', async (_what, respond) => {
+    let script = respond;
+    const { guard, ask, calls, openBreaker } = guarded((call) => script(call));
+    await openBreaker();
+    await pass(5_001);
+    for (let i = 0; i < 3; i++) await ask();
+    expect([guard.health().breaker, calls.length]).toEqual(['open', 23]);
+    script = (call) => call.answer();
+    await ask();
+    expect(guard.health().breaker).toBe('closed');
+  });
+
+  it('closes when the one probe hears another caller’s good answer', async () => {
+    const { guard, ask, openBreaker } = guarded((call) => call.answer('collapsed'));
+    await openBreaker();
+    await pass(5_001);
+    await ask();
+    expect(guard.health().breaker).toBe('closed');
+  });
+
+  it('pauses for the 429 that a stale answer hides', async () => {
     const limited = guarded((call) => call.stale('upstream_rate_limited', { retryAfter: 7 }));
     await limited.ask();
     expect(await limited.ask()).toMatchObject({ code: 'upstream_rate_limited', retryAfter: 7 });
+  });
 
-    const refused = guarded((call) => (call.number === 1 ? call.fail('upstream_auth') : call.answer('hit')));
-    await refused.ask();
+  it('after a 401 a hit is no probe: the next caller is, and its answer, or another’s, ends the wait', async () => {
+    for (const cache of ['miss', 'collapsed'] as const) {
+      let script = (call: Call) => call.fail('upstream_auth');
+      const { ask, calls } = guarded((call) => script(call));
+      await ask();
+      await pass(30_001);
+      script = (call) => call.answer('hit');
+      for (let i = 0; i < 3; i++) expect((await ask()).code).toBe('ok');
+      script = (call) => call.answer(cache);
+      expect((await ask()).code).toBe('ok');
+      expect((await ask()).code).toBe('ok');
+      expect(calls).toHaveLength(6);
+    }
+  });
+
+  it('an object’s own refusal after a 401 neither lifts the wait nor spoils the probe of another', async () => {
+    const { ask, calls } = guarded();
+    const first = ask();
+    await pass(0);
+    calls[0]!.fail('upstream_auth');
+    await first;
     await pass(30_001);
-    expect((await refused.ask()).code).toBe('ok');
-    expect((await refused.ask()).code).toBe('upstream_auth');
+    const probe = ask();
+    await pass(0);
+    calls[1]!.fail('upstream_auth', secondhand);
+    await probe;
+    expect((await ask()).code).toBe('upstream_auth');
+    expect(calls).toHaveLength(2);
   });
 });
 

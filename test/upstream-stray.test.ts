@@ -97,6 +97,20 @@ describe('a connection that is one answer behind', () => {
   });
 });
 
+describe('a job that upstream always answers with another’s body', () => {
+  const rig = useRig('node');
+
+  it('costs nobody else’s connections, however often it is asked for', async () => {
+    const wrong = newId();
+    rig.upstream.scriptFor(wrong, ({ socket }) => socket.write(response(200, jobText(newId()))));
+    for (let i = 0; i < 20; i++) {
+      expect((await ask(rig.gateway.url, wrong)).error.error).toBe('upstream_bad_response');
+      expect((await ask(rig.gateway.url, newId())).status).toBe(200);
+    }
+    expect(rig.upstream.connections()).toBeLessThan(10);
+  });
+});
+
 describe('an error whose body never ends', () => {
   const rig = useRig('node', { UPSTREAM_MAX_CONCURRENCY: '2', UPSTREAM_TIMEOUT_MS: '3000' });
 

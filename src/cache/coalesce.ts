@@ -18,9 +18,9 @@ export interface Coalesce<T> {
 
 export function createCoalesce<T>(): Coalesce<T> {
   const loads = new Map<string, Promise<T>>();
-  async function run(key: string, load: () => Promise<T>): Promise<T> {
+  async function settle(key: string, work: Promise<T>): Promise<T> {
     try {
-      return await load();
+      return await work;
     } finally {
       loads.delete(key);
     }
@@ -29,7 +29,7 @@ export function createCoalesce<T>(): Coalesce<T> {
     load(key, load) {
       const running = loads.get(key);
       if (running !== undefined) return { outcome: running, joined: true };
-      const outcome = run(key, load);
+      const outcome = settle(key, load());
       loads.set(key, outcome);
       return { outcome, joined: false };
     },

@@ -23,7 +23,7 @@ export interface Lookup {
   readonly stored: boolean;
   /** Time spent on the source, ms; 0 for a hit. */
   readonly upstreamMs: number;
-  /** Why a stale entry is served. */
+  /** What became of the call to the source when an entry that was known is served instead. */
   readonly failure?: GatewayError | undefined;
 }
 

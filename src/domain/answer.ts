@@ -20,7 +20,7 @@ export interface Sourced {
   readonly revalidated: boolean;
   /** The source keeps this answer itself. */
   readonly stored: boolean;
-  /** Why a `stale` answer is served. */
+  /** What became of the call to upstream when an answer that was known is served instead. */
   readonly failure?: GatewayError | undefined;
 }
 

@@ -88,7 +88,7 @@ export interface ErrorOptions {
   /** Private: for the log, never for a caller. */
   readonly reason?: string;
   readonly cause?: unknown;
-  /** No upstream call of its own stands behind it, or one that was told before: nothing new of upstream. */
+  /** A refusal to ask upstream, or a failed call that another caller was told of before: no news. */
   readonly secondhand?: boolean;
 }
 

@@ -80,14 +80,18 @@ export function parseJob(id: InvocationId, body: string): Job | JobFlaw {
 /** Jobs of one source have one scope: an object for each of them would be a fifth of all that an entry costs. */
 const scopes = new Map<string | undefined, JobScope>();
 const MAX_SCOPES = 1_000;
+/** Of the three names together, in characters: longer ones are not kept here beyond their entry's life. */
+const MAX_SHARED_LENGTH = 256;
 
 function sharedScope(sourceId?: string, databaseName?: string, collectionName?: string): JobScope {
   const known = scopes.get(sourceId);
   if (known !== undefined && known.databaseName === databaseName && known.collectionName === collectionName) {
     return known;
   }
-  if (scopes.size >= MAX_SCOPES) scopes.clear();
   const scope = { sourceId, databaseName, collectionName };
+  const length = (sourceId ?? '').length + (databaseName ?? '').length + (collectionName ?? '').length;
+  if (length > MAX_SHARED_LENGTH) return scope;
+  if (scopes.size >= MAX_SCOPES) scopes.clear();
   scopes.set(sourceId, scope);
   return scope;
 }

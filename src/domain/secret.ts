@@ -15,11 +15,14 @@ export interface SecretScan {
 
 /**
  * @param secrets any text (encoded as UTF-8); those under 8 characters are not looked for
- * @param traces what must not be found either, as it stands: digests of the secrets
+ * @param tracesOf what must not be found of a secret either, as it stands: its digests
  */
-export function createSecretScan(secrets: readonly string[], traces: readonly string[] = []): SecretScan {
-  const encoded = secrets.filter((secret) => secret.length >= MIN_LENGTH).flatMap(encodingsOf);
-  const needles = [...new Set([...encoded, ...traces])];
+export function createSecretScan(
+  secrets: readonly string[],
+  tracesOf: (secret: string) => readonly string[] = () => [],
+): SecretScan {
+  const wanted = secrets.filter((secret) => secret.length >= MIN_LENGTH);
+  const needles = [...new Set(wanted.flatMap((secret) => [...encodingsOf(secret), ...tracesOf(secret)]))];
   const holds = (text: string) => needles.some((needle) => text.includes(needle));
   return {
     isIn: (text) => holds(text) || (text.includes('\\') && holds(unescaped(text))),

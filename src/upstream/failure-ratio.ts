@@ -12,7 +12,7 @@ const SLICES = 10;
 const SLICE_MS = WINDOW_MS / SLICES;
 
 export interface FailureRatio extends IBreaker {
-  /** A call that upstream answered: cockatiel cannot tell it from an answer that needed no call. */
+  /** A call that upstream answered; cockatiel calls every outcome a success that is no failure. */
   good(): void;
 }
 

@@ -4,14 +4,14 @@
  * Around Chroma on Node and in the Durable Object; around the object in an isolate, without the retry.
  * May not cache or log.
  */
-import { CircuitState, circuitBreaker, handleWhen } from 'cockatiel';
 import type { InvocationSource, Sourced } from '../domain/answer.ts';
 import { asGatewayError, type ErrorCode, GatewayError } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/invocation.ts';
+import { type Breaker, createBreaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import type { ChromaSource } from './chroma-source.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
-import { createFailureRatio } from './failure-ratio.ts';
+import { type News, newsOf } from './news.ts';
 import { createPause } from './pause.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
@@ -34,7 +34,7 @@ export interface GuardOptions {
 
 /** What `/readyz` tells of upstream. */
 export interface GuardHealth {
-  readonly breaker: 'closed' | 'open' | 'half-open';
+  readonly breaker: ReturnType<Breaker['state']>;
   /** The code that callers get until the pause ends, if there is one. */
   readonly paused?: ErrorCode;
   readonly active?: number;
@@ -45,66 +45,35 @@ export interface Guard extends InvocationSource {
   health(): GuardHealth;
 }
 
-/** From the last failure to the next probe: a dead upstream is asked 12 times a minute. */
-const PROBE_AFTER_MS = 5_000;
+/** Beyond the deadline, by which every call has ended that can still end. */
+const LOST_SLACK_MS = 1_000;
 /** Full jitter over this; short, because a reset of a reused socket is the usual cause. */
 const RETRY_WITHIN_MS = 100;
 
-/** Refused, reset, DNS, TLS, time-outs and 5xx; an unusable answer says nothing about being there. */
-const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'upstream_unavailable',
-  'upstream_tls',
-  'upstream_timeout',
-  'upstream_error',
-]);
+/** How one call ended. */
+type Ended =
+  | { readonly news: News; readonly sourced: Sourced }
+  | { readonly news: News; readonly error: GatewayError };
 
 export function createGuard(options: GuardOptions): Guard {
   const { source, bulkhead, recall, deadlineMs, retries, now, random } = options;
   const pause = createPause(now);
   const budget = createRetryBudget();
-  const outdated = new WeakSet<GatewayError>();
-  const ratio = createFailureRatio(now);
-  const breaker = circuitBreaker(
-    handleWhen(isCounted).orWhenResult((outcome) => isCounted((outcome as Sourced).failure)),
-    // Always due by its own, settable clock: `refuse` tells the time.
-    { halfOpenAfter: Number.NEGATIVE_INFINITY, breaker: ratio },
-  );
-  let probeAt = 0;
-  breaker.onBreak(() => {
-    probeAt = now() + PROBE_AFTER_MS;
-  });
-  let changes = 0;
-  breaker.onStateChange(() => {
-    changes++;
-  });
+  const breaker = createBreaker({ now, lostAfterMs: deadlineMs + LOST_SLACK_MS });
 
-  /** Of the one probe any failure counts, whoever heard of it first. */
-  function isCounted(failure: unknown): boolean {
-    if (!(failure instanceof GatewayError) || !COUNTED.has(failure.code) || outdated.has(failure))
-      return false;
-    return !failure.secondhand || breaker.state !== CircuitState.Closed;
-  }
-
-  /** Refuses at once what upstream should not be asked now; cockatiel would let callers wait for the probe. */
+  /** Refuses at once what upstream should not be asked now. */
   function refuse(): void {
-    if (breaker.state === CircuitState.HalfOpen) throw broken(1);
-    if (breaker.state === CircuitState.Open && now() < probeAt) throw broken((probeAt - now()) / 1000);
+    breaker.refuse();
     pause.check();
   }
 
-  /** One call; a failure of one that began before the breaker's last change says nothing of what is now. */
-  async function call(id: InvocationId, deadline: Deadline): Promise<Sourced> {
-    const begunIn = changes;
-    const date = (failure: unknown) => {
-      if (begunIn !== changes && failure instanceof GatewayError) outdated.add(failure);
-    };
+  async function call(id: InvocationId, deadline: Deadline): Promise<Ended> {
     try {
       const sourced = await source.ask(id, deadline.signal);
-      date(sourced.failure);
-      return sourced;
+      return { news: newsOf(sourced), sourced };
     } catch (thrown) {
-      date(thrown);
-      throw thrown;
+      const error = asGatewayError(thrown);
+      return { news: newsOf(error), error };
     }
   }
 
@@ -113,20 +82,13 @@ export function createGuard(options: GuardOptions): Guard {
       throw new GatewayError('upstream_timeout', { reason: 'deadline_in_queue' });
     refuse(); // again: much may have been learned while this caller waited for its place
     const admission = pause.admit();
-    try {
-      const sourced = await breaker.execute(() => call(id, deadline));
-      if (sourced.failure !== undefined) {
-        pause.learn(sourced.failure);
-      } else if (sourced.cache === 'miss') {
-        ratio.good();
-        pause.end(admission);
-      }
-      return sourced;
-    } catch (thrown) {
-      const error = asGatewayError(thrown);
-      pause.learn(error);
-      throw error;
-    }
+    const ended = await breaker.run(() => call(id, deadline));
+    const failure = 'error' in ended ? ended.error : ended.sourced.failure;
+    if (ended.news === 'nothing') pause.release(admission);
+    else if (failure === undefined) pause.end(admission);
+    else pause.learn(failure);
+    if ('error' in ended) throw ended.error;
+    return ended.sourced;
   }
 
   async function attempts(id: InvocationId, deadline: Deadline): Promise<Sourced> {
@@ -138,7 +100,7 @@ export function createGuard(options: GuardOptions): Guard {
       const delayMs = random() * RETRY_WITHIN_MS;
       if (delayMs >= deadline.remainingMs() || !budget.spend()) throw failure;
       await new Promise((resolve) => setTimeout(resolve, delayMs));
-      if (breaker.state !== CircuitState.Closed) throw failure;
+      if (breaker.state() !== 'closed') throw failure;
       return await attempt(id, deadline);
     }
   }
@@ -163,24 +125,9 @@ export function createGuard(options: GuardOptions): Guard {
   return {
     ask,
     health: () => ({
-      breaker: BREAKER_WORDS[breaker.state],
+      breaker: breaker.state(),
       ...pause.health(),
       ...(bulkhead && { active: bulkhead.active(), waiting: bulkhead.waiting() }),
     }),
   };
-}
-
-const BREAKER_WORDS = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half-open',
-  [CircuitState.Isolated]: 'open',
-} as const;
-
-function broken(seconds: number): GatewayError {
-  return new GatewayError('upstream_unavailable', {
-    retryAfter: Math.max(1, Math.ceil(seconds)),
-    reason: 'breaker_open',
-    secondhand: true,
-  });
 }

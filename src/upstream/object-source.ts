@@ -25,7 +25,7 @@ export type ObjectReply =
       readonly cache: CacheOutcome;
       readonly revalidated: boolean;
       readonly stored: boolean;
-      /** Why a stale answer is served. */
+      /** As in {@link Sourced}. */
       readonly failure: ObjectFailure | undefined;
     }
   | ({ readonly ok: false } & ObjectFailure);
@@ -47,7 +47,7 @@ export interface ObjectSourceOptions {
   /** Asked when the object cannot answer: one direct call, within the isolate's own bulkhead (faults #105). */
   readonly direct: ChromaSource;
   readonly bulkhead: Bulkhead;
-  /** How long an object may take, ms: a little more than its own deadline. */
+  /** How long an object may take, ms: a little more than its own deadline, less than that of the guard around. */
   readonly patienceMs: number;
 }
 
@@ -91,17 +91,9 @@ export function createObjectReplies(): (lookup: Promise<Sourced>) => Promise<Obj
 
   return async (lookup) => {
     try {
-      const { answer, answeredAt, cache, revalidated, stored, failure } = await lookup;
+      const { answer, failure, ...rest } = await lookup;
       const body = answer.kind === 'job' ? answer.body : null;
-      return {
-        ok: true,
-        body,
-        answeredAt,
-        cache,
-        revalidated,
-        stored,
-        failure: failure && failureOf(failure),
-      };
+      return { ok: true, body, failure: failure && failureOf(failure), ...rest };
     } catch (thrown) {
       return { ok: false, ...failureOf(asGatewayError(thrown)) };
     }
@@ -118,14 +110,14 @@ function errorOf({ code, retryAfter, secondhand }: ObjectFailure): GatewayError 
 
 function sourcedOf(id: InvocationId, reply: ObjectReply): Sourced {
   if (!reply.ok) throw errorOf(reply);
-  const { body, answeredAt, cache, revalidated, stored, failure } = reply;
+  const { ok: _, body, failure, ...rest } = reply;
   let answer: Answer = { kind: 'missing' };
   if (body !== null) {
     const job = parseJob(id, body);
     if (typeof job === 'string') throw new GatewayError('internal', { reason: `object_${job}` });
     answer = job;
   }
-  return { answer, answeredAt, cache, revalidated, stored, failure: failure && errorOf(failure) };
+  return { answer, failure: failure && errorOf(failure), ...rest };
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

@@ -13,6 +13,8 @@ export interface Pause {
   learn(error: GatewayError): void;
   /** Upstream answered the call of this admission: whatever was wrong when it was made is over. */
   end(admission: number): void;
+  /** Upstream was not asked after all: the next caller may be the probe. */
+  release(admission: number): void;
   health(): { readonly paused?: ErrorCode };
 }
 
@@ -43,12 +45,15 @@ export function createPause(now: () => number): Pause {
     learn(error) {
       if (error.code !== 'upstream_auth' && error.code !== 'upstream_rate_limited') return;
       code = error.code;
-      refusals++;
+      if (!error.secondhand) refusals++;
       until = Math.max(until, now() + (error.retryAfter ?? secondsOf(code)) * 1000);
     },
     end(admission) {
       // A call that began before the refusal and ends well after it does not lift the pause.
       if (code === 'upstream_auth' && admission === refusals) code = undefined;
+    },
+    release(admission) {
+      if (code === 'upstream_auth' && admission === refusals) until = now();
     },
     health: () => (code !== undefined && now() < until ? { paused: code } : {}),
   };

@@ -37,14 +37,25 @@ export function createUndiciTransport(
       connect: { timeout: connectTimeoutMs },
     });
   let pool = openPool();
+  const pools = new Set([pool]);
+  let distrustedAt = Number.NEGATIVE_INFINITY;
+  let isClosed = false;
+
+  /** A connection may be one answer behind: what is under way ends where it is, the next call is made elsewhere. */
+  function renew(used: Pool): void {
+    // Not for a job that is wrong by itself: it would cost everybody's connections each time it is asked for.
+    if (isClosed || pool !== used || performance.now() - distrustedAt < DISTRUST_EVERY_MS) return;
+    distrustedAt = performance.now();
+    pool = openPool();
+    pools.add(pool);
+    const forget = () => void pools.delete(used);
+    used.close().then(forget, forget);
+  }
 
   const transport: Transport = (request) => {
     const used = pool;
-    const distrust = () => {
-      if (pool !== used) return;
-      pool = openPool();
-      void used.close(); // once what is under way there has ended
-    };
+    const distrust = () => renew(used);
+    if (request.signal.aborted) return Promise.reject(request.signal.reason as Error);
     return new Promise((resolve, reject) => {
       const path = request.url.slice(origin.length);
       const settle = (head: ResponseHead, body: UpstreamResponse['body']) =>
@@ -55,7 +66,13 @@ export function createUndiciTransport(
       );
     });
   };
-  return { transport, close: () => pool.destroy() };
+  return {
+    transport,
+    async close() {
+      isClosed = true;
+      await Promise.all([...pools].map((each) => each.destroy()));
+    },
+  };
 }
 
 /** Collects a response as it comes off the parser: streams cost twice a hit's processor time (docs/performance.md). */
@@ -122,6 +139,7 @@ function collect(
 /** So much of an unwanted body is taken, for so long, to keep its connection; beyond that it is not worth it. */
 const DRAIN_BYTES = 16_384;
 const DRAIN_MS = 100;
+const DISTRUST_EVERY_MS = 10_000;
 
 type Headers = Parameters<NonNullable<Dispatcher.DispatchHandler['onResponseStart']>>[2];
 

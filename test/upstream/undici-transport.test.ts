@@ -1,0 +1,70 @@
+/** The transport's edges that no caller can bring about from outside. */
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { UpstreamResponse } from '../../src/upstream/transport.ts';
+import { createUndiciTransport, type UndiciTransport } from '../../src/upstream/undici-transport.ts';
+
+let server: Server;
+let sockets: Socket[];
+let client: UndiciTransport;
+beforeEach(async () => {
+  sockets = [];
+  server = createServer((socket) => {
+    sockets.push(socket.on('error', () => {}));
+    socket.on('data', (chunk) => {
+      if (!chunk.includes('/hang')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  client = createUndiciTransport(origin(), 1, 1_000);
+});
+afterEach(async () => {
+  await client.close();
+  for (const socket of sockets) socket.destroy();
+  server.close();
+});
+const origin = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+function ask(path: string, signal = new AbortController().signal): Promise<UpstreamResponse> {
+  const url = origin() + path;
+  const wants = { maxBytes: 100, wantsBody: () => true, onProgress() {} };
+  return client.transport({ url, headers: {}, signal, ...wants });
+}
+
+describe('undici’s transport', () => {
+  it('is not asked when time is up already, though every connection is busy', async () => {
+    const busy = ask('/hang').catch(() => {});
+    await expect(ask('/', AbortSignal.abort(new Error('late')))).rejects.toThrow('late');
+    await client.close();
+    await busy;
+  });
+
+  it('lets go of who waits for a connection when its time is up', async () => {
+    const busy = ask('/hang').catch(() => {});
+    const controller = new AbortController();
+    const waiting = ask('/', controller.signal);
+    setTimeout(() => controller.abort(new Error('late')), 20);
+    await expect(waiting).rejects.toThrow('late');
+    await client.close();
+    await busy;
+  });
+
+  it('closes distrusted connections too', async () => {
+    const first = await ask('/');
+    const hanging = ask('/hang').catch((error: unknown) => error);
+    first.distrust?.();
+    await ask('/');
+    expect(sockets).toHaveLength(2);
+    await client.close();
+    expect(await hanging).toBeInstanceOf(Error);
+  });
+
+  it('distrusted after its end changes nothing', async () => {
+    const first = await ask('/');
+    await client.close();
+    first.distrust?.(); // an unhandled rejection would fail the run
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+});
