@@ -35,6 +35,17 @@ export function createNodeServer({ app, answerWithinMs }: NodeServerOptions): Se
     if (left > 0) waiting.set(socket, left);
     else waiting.delete(socket);
   };
+  // What one turn of the event loop has answered goes out together, at its end: a write now and then wakes the
+  // core of the other side each time. A hit takes 0.92 of the time so, a miss 0.65 (docs/performance.md).
+  let answered: (() => void)[] = [];
+  const send = (reply: Reply, outgoing: ServerResponse) => {
+    if (answered.push(() => write(reply, outgoing)) === 1) setImmediate(sendAll);
+  };
+  const sendAll = () => {
+    const turn = answered;
+    answered = [];
+    for (const one of turn) one();
+  };
   const server = createServer(
     {
       maxHeaderSize: 16_896, // a value of 16 KiB with a request around it (#50); 17 KB are refused (#25)
@@ -74,9 +85,9 @@ export function createNodeServer({ app, answerWithinMs }: NodeServerOptions): Se
         hold(socket);
         void reply.then((late) => {
           release(socket);
-          write(late, outgoing);
+          send(late, outgoing);
         });
-      } else write(reply, outgoing);
+      } else send(reply, outgoing);
     },
   );
   // Beyond the limit headers are hidden from code but not from framing (V18): one more is let in, to refuse.

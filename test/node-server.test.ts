@@ -1,10 +1,11 @@
 /** The sidecar's hit path stays what makes it fast: no adapter, no promise, one write. */
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { createSimulator } from '../simulator/simulator.ts';
-import type { App } from '../src/app.ts';
+import { type App, LOOKUP_PREFIX } from '../src/app.ts';
 import { parseConfig } from '../src/config.ts';
+import type { Reply } from '../src/http/exchange.ts';
 import { closeServer, createNodeServer } from '../src/node-server.ts';
 import { createSidecar } from '../src/sidecar.ts';
 import { type Env, TOKEN } from './support/gateway.ts';
@@ -52,6 +53,48 @@ it('a plain lookup goes around the adapter, every other form through it', async 
     'fetch /healthz',
     `fetch /api/v1/invocations/${UUID}`,
   ]);
+});
+
+it('what one turn of the event loop has answered goes out at its end, hits and late answers alike', async () => {
+  const seen: string[] = [];
+  const replyOf = (name: string): Reply => ({
+    get status() {
+      seen.push(`${name} goes out`);
+      return 200;
+    },
+    headers: { 'Content-Length': '2' },
+    body: 'ok',
+  });
+  const late = Promise.withResolvers<Reply>();
+  const app: App = {
+    fetch: () => new Response(''),
+    lookup(segment) {
+      seen.push(`${segment.at(-1)} asked`);
+      return segment.endsWith('1') ? late.promise : replyOf(segment.at(-1)!);
+    },
+    refuse: () => ({ status: 400, headers: {}, body: '' }),
+  };
+  const server = createNodeServer({ app, answerWithinMs: 1_000 }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  cleanups.push(() => closeServer(server, 0));
+  const sockets = await Promise.all(
+    [1, 2, 3].map(async () => {
+      const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+      await once(socket, 'connect');
+      return socket;
+    }),
+  );
+  const ask = (name: number) =>
+    sockets[name - 1]!.write(`GET ${LOOKUP_PREFIX}${UUID.slice(0, -1)}${name} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  ask(1);
+  await expect.poll(() => seen).toEqual(['1 asked']);
+  // Both are in the server's sockets before it looks again; the first of them brings the late answer.
+  server.once('request', () => late.resolve(replyOf('1')));
+  ask(2);
+  ask(3);
+  await expect.poll(() => seen.length).toBe(6);
+  expect(seen.slice(1, 3).toSorted()).toEqual(['2 asked', '3 asked']);
+  for (const socket of sockets) socket.destroy();
 });
 
 it.each<[string, Env, () => Record<string, string>]>([
