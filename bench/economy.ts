@@ -1,4 +1,4 @@
-/** Theme 4 of issue 7: how often upstream is asked, how old answers are, and what a herd costs. */
+/** How often upstream is asked, how old answers are, and what a herd costs. */
 import { measureHerd } from './herd.ts';
 import type { Outcome, Table, ThemeOptions } from './report.ts';
 import { number, quantile } from './stats.ts';

@@ -1,4 +1,4 @@
-/** Theme 5 of issue 7: what a cached answer costs in bytes, and what a hit leaves for the collector. */
+/** What a cached answer costs in bytes, and what a hit leaves for the collector. */
 import { measureGarbage } from './garbage.ts';
 import { run } from './processes.ts';
 import type { Outcome, ThemeOptions } from './report.ts';

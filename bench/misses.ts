@@ -1,4 +1,4 @@
-/** Theme 3 of issue 7: what a miss costs beside the call that it makes, and how many there can be a second. */
+/** What a miss costs beside the call that it makes, and how many there can be a second. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { Connection } from './connection.ts';

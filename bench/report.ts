@@ -9,7 +9,7 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** A figure of issue 7's, and what it became: met when the median is on the right side of the bound. */
+/** A figure that was asked for, and what it became: met when the median is on the right side of the bound. */
 export interface Promised {
   readonly what: string;
   readonly bound: number;

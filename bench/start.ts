@@ -1,4 +1,4 @@
-/** Theme 6 of issue 7: from exec to listening and to the first answer, and what each dependency costs. */
+/** From exec to listening and to the first answer, and what each dependency costs. */
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';

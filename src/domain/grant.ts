@@ -3,7 +3,7 @@
  * else has already verified, and it does not know what a header, a key or a clock is.
  */
 import * as z from 'zod/mini';
-import { type InvocationId, type JobScope, parseInvocationId } from './invocation.ts';
+import { foldUuid, type InvocationId, type JobScope, parseInvocationId } from './invocation.ts';
 
 /** The longest token worth looking at, in bytes: about 150 invocation ids. */
 export const MAX_TOKEN_BYTES = 8_192;
@@ -45,15 +45,10 @@ export function covers(grant: Grant, id: InvocationId, scope: JobScope): boolean
   const { read } = grant;
   if (read === '*' || read.invocations.has(id)) return true;
   return (
-    (scope.sourceId !== undefined && read.sources.has(foldUuid(scope.sourceId))) ||
+    (scope.sourceId !== undefined && read.sources.has(scope.sourceId)) ||
     (scope.databaseName !== undefined && read.databases.has(scope.databaseName)) ||
     (scope.collectionName !== undefined && read.collections.has(scope.collectionName))
   );
-}
-
-/** Names keep their case; only what is a UUID has none. */
-function foldUuid(text: string): string {
-  return parseInvocationId(text) ?? text;
 }
 
 const entries = z._default(z.array(z.string()), []);

@@ -29,8 +29,14 @@ export function rankOf(status: JobStatus): number {
   return isTerminal(status) ? 3 : 2;
 }
 
+/** Names keep their case; only what is a UUID has none. */
+export function foldUuid(text: string): string {
+  return parseInvocationId(text) ?? text;
+}
+
 /** What a grant may name a job by, besides its id. */
 export interface JobScope {
+  /** Folded by {@link foldUuid}. */
   readonly sourceId?: string;
   readonly databaseName?: string;
   readonly collectionName?: string;
@@ -88,7 +94,7 @@ function sharedScope(sourceId?: string, databaseName?: string, collectionName?: 
   if (known !== undefined && known.databaseName === databaseName && known.collectionName === collectionName) {
     return known;
   }
-  const scope = { sourceId, databaseName, collectionName };
+  const scope = { sourceId: sourceId && foldUuid(sourceId), databaseName, collectionName };
   const length = (sourceId ?? '').length + (databaseName ?? '').length + (collectionName ?? '').length;
   if (length > MAX_SHARED_LENGTH) return scope;
   if (scopes.size >= MAX_SCOPES) scopes.clear();

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { coverOf, covers, type Grant, parseClaims, parseGrantSecrets } from '../../src/domain/grant.ts';
-import { type InvocationId, parseInvocationId } from '../../src/domain/invocation.ts';
+import {
+  type InvocationId,
+  type JobScope,
+  parseInvocationId,
+  parseJob,
+} from '../../src/domain/invocation.ts';
 
 const NOW = 1_795_435_200_000;
 const ID = id('3c90c3cc-0d44-4b50-8888-8dd25736052a');
@@ -20,6 +25,15 @@ function grantOf(read: unknown): Grant {
   const term = parse({ read });
   if (typeof term === 'string') throw new Error(term);
   return term.grant;
+}
+
+function scopeOf(fields: Record<string, unknown>): JobScope {
+  const job = parseJob(
+    ID,
+    JSON.stringify({ id: ID, status: 'pending', created_at: 1, metadata: {}, ...fields }),
+  );
+  if (typeof job === 'string') throw new Error(job);
+  return job.scope;
 }
 
 describe('what a grant covers', () => {
@@ -86,7 +100,9 @@ describe('what a grant covers', () => {
       expect(covered(trick), JSON.stringify(trick)).toBe(false);
     }
     expect(covers(grantOf({ sources: [SOURCE.toUpperCase()] }), ID, { sourceId: SOURCE })).toBe(true);
-    expect(covers(grantOf({ sources: [SOURCE] }), ID, { sourceId: SOURCE.toUpperCase() })).toBe(true);
+    expect(covers(grantOf({ sources: [SOURCE] }), ID, scopeOf({ source_id: SOURCE.toUpperCase() }))).toBe(
+      true,
+    );
     expect(covers(grantOf({ databases: ['Production'] }), ID, { databaseName: 'production' })).toBe(false);
   });
 
