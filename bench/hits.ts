@@ -7,7 +7,7 @@ import { median, number, quantile, ratio, ratios, spread } from './stats.ts';
 import { needs } from './tools.ts';
 import { wrk } from './wrk.ts';
 
-const PACED_TURNS = 4;
+const PACED_TURNS = 6;
 const RATE = 5_000;
 /** Those whose p99 is taken too. */
 const PACED = ['gateway, silent', 'gateway, default log to a file', 'bare node:http'];
@@ -55,7 +55,10 @@ async function measureRound(round: number, { rounds, seconds, progress }: ThemeO
   }
 }
 
-/** Several short turns each, taking turns: one stall of the machine must not be one contender's whole figure. */
+/**
+ * Several short turns each, everybody first equally often: neither one stall of the machine nor the others'
+ * clean-up after the load before must be one contender's whole figure.
+ */
 async function measurePaced(
   contenders: readonly Contender[],
   seconds: number,
@@ -65,9 +68,10 @@ async function measurePaced(
   const paced = contenders.filter(({ name }) => PACED.includes(name));
   const times = new Map<string, number[]>(paced.map(({ name }) => [name, []]));
   for (let turn = 0; turn < PACED_TURNS; turn++) {
-    for (const contender of paced) {
+    const first = turn % paced.length;
+    for (const contender of [...paced.slice(first), ...paced.slice(0, first)]) {
       step(`${contender.name} at ${RATE} a second`);
-      times.get(contender.name)?.push(...(await pace({ ...contender, rate: RATE, seconds })));
+      times.get(contender.name)?.push(...(await pace({ ...contender, rate: RATE, seconds: seconds / 2 })));
       contender.emptyLog?.();
     }
   }
@@ -78,7 +82,7 @@ async function measurePaced(
 }
 
 async function warmUp(contender: Contender): Promise<void> {
-  await wrk({ ...contender, seconds: 1 });
+  await wrk({ ...contender, seconds: 2 });
   contender.emptyLog?.();
 }
 
