@@ -75,7 +75,7 @@ export function createUndiciTransport(
   };
 }
 
-/** Collects a response as it comes off the parser: streams cost twice a hit's processor time (docs/performance.md). */
+/** Collects a response as it comes off the parser: streams cost a fifth of a miss (docs/performance.md). */
 function collect(
   { signal, maxBytes, wantsBody, onProgress }: UpstreamRequest,
   resolve: (head: ResponseHead, body: UpstreamResponse['body']) => void,
