@@ -14,6 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mint } from './http/tokens.ts';
 import { createCanary } from './support/canary.ts';
 import { DATABASE, type FuzzUpstream, startFuzzUpstream } from './support/fuzz/answers.ts';
+import { HURRIED_ENV } from './support/fuzz/hurried-env.ts';
 import { createJudge } from './support/fuzz/judge.ts';
 import { createRandom } from './support/fuzz/random.ts';
 import { type FuzzRequest, type FuzzWorld, fuzzRequest } from './support/fuzz/requests.ts';
@@ -81,12 +82,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
     const env = {
       ...GRANT_ENV,
       CORS_ORIGINS: 'https://app.example',
-      LOG_LEVEL: 'trace',
-      UPSTREAM_TIMEOUT_MS: '1000',
-      CACHE_IN_FLIGHT_TTL_MS: '40',
-      CACHE_NOT_FOUND_TTL_MS: '20',
-      CACHE_STALE_IF_ERROR_MS: '100',
-      CACHE_MAX_BYTES: '100000',
+      ...HURRIED_ENV,
     };
     gateway =
       runtime === 'node'

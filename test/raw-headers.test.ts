@@ -1,8 +1,8 @@
 /** Header lines no client sends (faults.md B, #22, #25): hosts, odd names, too many; and what they leave in the log (#129). */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../simulator/simulator.ts';
+import { describe, expect, it } from 'vitest';
 import { ask } from './support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from './support/gateway.ts';
+import { RUNTIMES } from './support/gateway.ts';
+import { useRawRig } from './support/raw-rig.ts';
 import { bodyIn, converse, headersIn, statuses } from './support/raw-socket.ts';
 
 const NOT_ON_WORKERD = {
@@ -15,26 +15,8 @@ const PATIENT = { timeout: 10_000 };
 const SECOND = 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n';
 
 describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  let path: string;
-  let text: string;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen());
-    const id = simulator.addJob({ state: 'complete' });
-    path = `/api/v1/invocations/${id}`;
-    ({ text } = await ask(gateway.url, id));
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
-  });
+  const rig = useRawRig(runtime);
   const isNode = runtime === 'node';
-  const send = (bytes: string, withinMs?: number) => converse(gateway.url, bytes, { withinMs });
-  /** One request with these header lines; the last answer on its connection. */
-  const get = async (headers: string) =>
-    (await send(`GET ${path} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`)).text;
 
   it.each([
     'Host: a\r\nHost: b',
@@ -49,12 +31,12 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
     'Host: \xe9',
     'X: no host',
   ])('#22 %j: 400, or at least nothing else', async (headers) => {
-    const before = simulator.count();
-    const answer = await get(headers);
+    const before = rig.simulator.count();
+    const answer = await rig.get(headers);
     if (isNode) expect(statuses(answer)).toEqual([400]);
     else expect([[200], [400], [404]]).toContainEqual(statuses(answer));
-    if (statuses(answer)[0] === 200) expect(bodyIn(answer)).toBe(text);
-    expect(simulator.count()).toBe(before);
+    if (statuses(answer)[0] === 200) expect(bodyIn(answer)).toBe(rig.text);
+    expect(rig.simulator.count()).toBe(before);
   });
 
   it.each([
@@ -68,9 +50,9 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
     '[0:0::1]:80',
     'a..b:80',
   ])('#22 Host: %s might be one, and no URL is made of it: answers as ever', async (host) => {
-    expect(bodyIn(await get(`Host: ${host}`))).toBe(text);
+    expect(bodyIn(await rig.get(`Host: ${host}`))).toBe(rig.text);
     for (const target of [`/api/v1/invocations/nope`, '/nowhere', '/healthz']) {
-      const { text: answer } = await send(
+      const { text: answer } = await rig.send(
         `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nX-Request-Id: any-host-0123\r\nConnection: close\r\n\r\n`,
       );
       expect([400, 404, 200]).toContain(statuses(answer)[0]);
@@ -79,7 +61,7 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
   });
 
   it.runIf(isNode)('#22 what the parser lets pass gets our own error, whole and logged', async () => {
-    const answer = await get('Host: a\r\nHost: b\r\nX-Request-Id: two-hosts-0123');
+    const answer = await rig.get('Host: a\r\nHost: b\r\nX-Request-Id: two-hosts-0123');
     expect(JSON.parse(bodyIn(answer))).toEqual({
       error: 'invalid_request',
       message: 'The request is malformed.',
@@ -91,7 +73,7 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
       connection: 'close',
     });
     await expect
-      .poll(() => gateway.logs().find(({ requestId }) => requestId === 'two-hosts-0123'), PATIENT)
+      .poll(() => rig.gateway.logs().find(({ requestId }) => requestId === 'two-hosts-0123'), PATIENT)
       .toMatchObject({ status: 400, code: 'invalid_request', route: 'none', cache: 'none' });
     for (const [method, target] of [
       ['OPTIONS', '*'],
@@ -101,25 +83,27 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
       ['GET', 'http:///x'],
       ['GET', 'http://a b/'],
     ]) {
-      const sent = await send(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n${SECOND}`);
+      const sent = await rig.send(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n${SECOND}`);
       expect([target, statuses(sent.text), sent.closed]).toEqual([target, [400], true]);
     }
   });
 
   it('#25 headers named after what every object has are headers like others', async () => {
     const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString', 'then', 'prototype'];
-    const answer = await get(`Host: a\r\n${names.map((name) => `${name}: x\r\n${name}: y`).join('\r\n')}`);
-    expect([statuses(answer), bodyIn(answer)]).toEqual([[200], text]);
+    const answer = await rig.get(
+      `Host: a\r\n${names.map((name) => `${name}: x\r\n${name}: y`).join('\r\n')}`,
+    );
+    expect([statuses(answer), bodyIn(answer)]).toEqual([[200], rig.text]);
   });
 
   it('#25 100 headers are taken, one more, 3,000 or 17 KB are refused and not cut', async () => {
     const many = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: y`).join('\r\n');
     // With Host and Connection, and the one that counts last.
     const last = 'X-Request-Id: the-last-0123';
-    const whole = await get(`Host: a\r\n${many(97)}\r\n${last}`);
+    const whole = await rig.get(`Host: a\r\n${many(97)}\r\n${last}`);
     expect([statuses(whole), headersIn(whole)['x-request-id']]).toEqual([[200], 'the-last-0123']);
     for (const headers of [many(98), many(3_000), `X: ${'y'.repeat(17_000)}`, `${'y'.repeat(17_000)}: x`]) {
-      const answer = await get(`Host: a\r\n${headers}\r\n${last}`);
+      const answer = await rig.get(`Host: a\r\n${headers}\r\n${last}`);
       if (isNode) expect(statuses(answer)).toEqual([431]);
       else if (statuses(answer)[0] === 200) expect(headersIn(answer)['x-request-id']).toBe('the-last-0123');
       else expect([400, 413, 431]).toContain(statuses(answer)[0]);
@@ -128,7 +112,7 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
 
   it('#129 line ends and control bytes in the path or a header forge no line of the log', async () => {
     const forged = '{"level":"fatal","msg":"FORGED"}';
-    const printed = gateway.printed().length;
+    const printed = rig.gateway.printed().length;
     for (const hostile of [
       `\r\n${forged}\r\n`,
       `\n${forged}\n`,
@@ -140,7 +124,7 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
       for (const [before, after] of [
         [`GET /api/v1/invocations/x`, ' HTTP/1.1\r\nHost: a\r\n'],
         ...['User-Agent', 'Origin', 'Referer', 'X-Request-Id'].map((name) => [
-          `GET ${path} HTTP/1.1\r\nHost: a\r\n${name}: x`,
+          `GET ${rig.path} HTTP/1.1\r\nHost: a\r\n${name}: x`,
           '\r\n',
         ]),
       ]) {
@@ -149,13 +133,13 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
           bytes,
           Buffer.from(`${after}Connection: close\r\n\r\n`),
         ]);
-        const sent = await converse(gateway.url, request, { withinMs: 2_000 });
+        const sent = await converse(rig.gateway.url, request, { withinMs: 2_000 });
         expect(headersIn(sent.text)['x-request-id'] ?? '').toMatch(/^[\w.-]*$/);
       }
     }
-    await ask(gateway.url, 'nope', { headers: { 'x-request-id': 'after-the-forging' } });
-    await expect.poll(() => gateway.printed(), PATIENT).toContain('after-the-forging');
-    const lines = gateway.printed().slice(printed).trimEnd().split('\n');
+    await ask(rig.gateway.url, 'nope', { headers: { 'x-request-id': 'after-the-forging' } });
+    await expect.poll(() => rig.gateway.printed(), PATIENT).toContain('after-the-forging');
+    const lines = rig.gateway.printed().slice(printed).trimEnd().split('\n');
     for (const line of lines.filter((each) => each.startsWith('{'))) {
       expect(JSON.parse(line)).toMatchObject({ msg: 'request' });
     }
@@ -164,8 +148,8 @@ describe.each(RUNTIMES)('raw headers on %s', (runtime) => {
   });
 
   it('after all that: others are served, nothing was asked upstream, and nothing was an error of ours', async () => {
-    expect(await get('Host: a')).toContain(text);
-    expect(simulator.count()).toBe(1);
-    expect(gateway.logs().filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
+    expect(await rig.get('Host: a')).toContain(rig.text);
+    expect(rig.simulator.count()).toBe(1);
+    expect(rig.gateway.logs().filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   });
 });

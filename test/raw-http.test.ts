@@ -1,9 +1,8 @@
 /** Framing and protocols (faults.md B, #19, #21, #26) byte by byte: what two parsers might read differently. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../simulator/simulator.ts';
-import { ask } from './support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from './support/gateway.ts';
-import { converse, headersIn, open, statuses } from './support/raw-socket.ts';
+import { describe, expect, it } from 'vitest';
+import { RUNTIMES } from './support/gateway.ts';
+import { useRawRig } from './support/raw-rig.ts';
+import { headersIn, open, statuses } from './support/raw-socket.ts';
 
 const NOT_ON_WORKERD = {
   '#19 a bare LF is refused':
@@ -47,47 +46,31 @@ const AMBIGUOUS: readonly (readonly [what: string, method: string, headers: stri
 ];
 
 describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  let path: string;
-  let text: string;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen());
-    const id = simulator.addJob({ state: 'complete' });
-    path = `/api/v1/invocations/${id}`;
-    ({ text } = await ask(gateway.url, id));
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
-  });
+  const rig = useRawRig(runtime);
   const isNode = runtime === 'node';
-  const send = (bytes: string, withinMs?: number) => converse(gateway.url, bytes, { withinMs });
-  /** One request with these header lines; the last answer on its connection. */
-  const get = async (headers: string) =>
-    (await send(`GET ${path} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`)).text;
 
   it.each(AMBIGUOUS)(
     '#19 %s: 400 and the end of the connection, a second request on it is never parsed',
     async (_what, method, headers, body = '') => {
-      const before = simulator.count();
-      const sent = await send(`${method} ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n${body}${SECOND}`);
+      const before = rig.simulator.count();
+      const sent = await rig.send(
+        `${method} ${rig.path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n${body}${SECOND}`,
+      );
       expect(sent.text).not.toContain(SMUGGLED);
       expect(sent.text).not.toContain('"status":"ok"');
       expect(statuses(sent.text)).toEqual(isNode ? [400] : [expect.any(Number)]);
       expect(sent.closed).toBe(true);
-      expect(simulator.count()).toBe(before);
-      expect(gateway.printed()).not.toContain(SMUGGLED);
+      expect(rig.simulator.count()).toBe(before);
+      expect(rig.gateway.printed()).not.toContain(SMUGGLED);
     },
   );
 
   it.runIf(isNode)('#19 a bare LF: 400', async () => {
     for (const head of [
-      `GET ${path} HTTP/1.1\nHost: a\n\n`,
-      `GET ${path} HTTP/1.1\r\nHost: a\nX: b\r\n\r\n`,
+      `GET ${rig.path} HTTP/1.1\nHost: a\n\n`,
+      `GET ${rig.path} HTTP/1.1\r\nHost: a\nX: b\r\n\r\n`,
     ]) {
-      const sent = await send(head + SECOND);
+      const sent = await rig.send(head + SECOND);
       expect([statuses(sent.text), sent.closed]).toEqual([[400], true]);
     }
   });
@@ -98,8 +81,8 @@ describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
     ['a chunk extension of 20 KB', `1;${'x'.repeat(20_000)}\r\na\r\n0\r\n\r\n`],
     ['a body that is a request', `${SECOND.length.toString(16)}\r\n${SECOND}\r\n0\r\n\r\n`],
   ])('#19 %s: the answer may come, what follows is no request', async (_what, body) => {
-    const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
-    const sent = await send(`${head}${body}`, 1_000);
+    const head = `GET ${rig.path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`;
+    const sent = await rig.send(`${head}${body}`, 1_000);
     expect(sent.text).not.toContain(SMUGGLED);
     // The parser's own refusal may follow, or come instead when it notices in the same turn.
     expect([[200], [400], [413], [200, 400], [200, 413]]).toContainEqual(statuses(sent.text));
@@ -114,18 +97,18 @@ describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
     ['bytes above ASCII in the path', 'GET PATH\xff HTTP/1.1\r\nHost: a\r\n\r\n'],
     ['nothing but line ends', '\r\n\r\n\r\n\r\nx\r\n\r\n'],
   ])('#19 %s is no HTTP/1.1: refused, closed, not asked on', async (_what, bytes) => {
-    const before = simulator.count();
-    const sent = await send(bytes.replace('PATH', path) + SECOND, 2_000);
+    const before = rig.simulator.count();
+    const sent = await rig.send(bytes.replace('PATH', rig.path) + SECOND, 2_000);
     for (const status of statuses(sent.text)) expect([400, 501]).toContain(status);
     expect(sent.text).not.toContain(SMUGGLED);
-    expect(simulator.count()).toBe(before);
+    expect(rig.simulator.count()).toBe(before);
   });
 
   it.each(['xchunked', 'gzip', 'chunked;q=1', '"chunked"', '\x0bchunked', 'chunked, xchunked'])(
     '#21 Transfer-Encoding: %j on a POST: one answer, and the connection ends',
     async (coding) => {
-      const sent = await send(
-        `POST ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${coding}\r\n\r\n0\r\n\r\n${SECOND}`,
+      const sent = await rig.send(
+        `POST ${rig.path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: ${coding}\r\n\r\n0\r\n\r\n${SECOND}`,
       );
       expect([[405], [400]]).toContainEqual(statuses(sent.text));
       if (coding === 'xchunked') expect(statuses(sent.text)).toEqual([isNode ? 405 : 400]);
@@ -137,9 +120,9 @@ describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
   it.each(['h2c', 'websocket', 'TLS/1.0', 'x, y'])(
     '#26 Upgrade: %s is not made: an answer, and the connection speaks HTTP/1.1 as before',
     async (upgrade) => {
-      const { socket, text: received } = await open(gateway.url);
+      const { socket, text: received } = await open(rig.gateway.url);
       socket.write(
-        `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${upgrade}\r\n` +
+        `GET ${rig.path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: ${upgrade}\r\n` +
           'HTTP2-Settings: AAMAAABk\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
       );
       await expect.poll(() => statuses(received()).length, PATIENT).toBe(1);
@@ -153,8 +136,8 @@ describe.each(RUNTIMES)('raw HTTP on %s', (runtime) => {
   );
 
   it('after all that: others are served, nothing was asked upstream, and nothing was an error of ours', async () => {
-    expect(await get('Host: a')).toContain(text);
-    expect(simulator.count()).toBe(1);
-    expect(gateway.logs().filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
+    expect(await rig.get('Host: a')).toContain(rig.text);
+    expect(rig.simulator.count()).toBe(1);
+    expect(rig.gateway.logs().filter(({ level }) => level === 'error' || level === 'fatal')).toEqual([]);
   });
 });
