@@ -90,6 +90,8 @@ export interface ErrorOptions {
   readonly cause?: unknown;
   /** A refusal to ask upstream, or a failed call that another caller was told of before: no news. */
   readonly secondhand?: boolean;
+  /** What the system refused to this very process (no descriptor, no memory): it says nothing of upstream. */
+  readonly local?: boolean;
 }
 
 /** The one error class. `code` is public, `message` (the reason) and `cause` are private. */
@@ -98,6 +100,8 @@ export class GatewayError extends Error {
   readonly retryAfter: number | undefined;
   /** As in {@link ErrorOptions}. */
   readonly secondhand: boolean;
+  /** As in {@link ErrorOptions}. */
+  readonly local: boolean;
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
     super(options.reason ?? code, options.cause === undefined ? undefined : { cause: options.cause });
@@ -105,6 +109,7 @@ export class GatewayError extends Error {
     this.code = code;
     this.retryAfter = options.retryAfter;
     this.secondhand = options.secondhand ?? false;
+    this.local = options.local ?? false;
   }
 }
 
