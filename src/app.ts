@@ -5,7 +5,7 @@
 import { type Context, Hono } from 'hono';
 import { GatewayError } from './domain/errors.ts';
 import { PREFLIGHT_HEADERS } from './http/cors.ts';
-import type { Exchange, HeaderReader, Reply } from './http/exchange.ts';
+import type { Exchange, FinishedReply, HeaderReader } from './http/exchange.ts';
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
 import { createLookups, type LookupsOptions } from './http/lookups.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
@@ -14,14 +14,18 @@ export interface AppDeps extends ResponderOptions, Omit<LookupsOptions, 'respond
   readonly health: () => Omit<Health, 'draining'>;
   /** As {@link HeaderReader}, from where the runtime keeps them. */
   readonly readHeader: (c: Context, name: string) => string | undefined;
+  /** Given each routed answer as it is returned: it calls `report` when the bytes are handed over. */
+  readonly handOver: (c: Context, reply: FinishedReply) => void;
 }
 
 export interface App {
   readonly fetch: Hono['fetch'];
   /** A GET of a lookup's plain form, for a runtime that can write a reply by itself; never throws or rejects. */
-  lookup(segment: string, header: HeaderReader): Reply | Promise<Reply>;
-  /** The answer to a request that never becomes a `Request`, logged like any other. */
-  refuse(code: 'invalid_request' | 'overloaded', method: string, header: HeaderReader): Reply;
+  lookup(segment: string, header: HeaderReader): FinishedReply | Promise<FinishedReply>;
+  /** The answer to a request that never becomes a `Request`. */
+  refuse(code: 'invalid_request' | 'method_not_allowed', method: string, header: HeaderReader): FinishedReply;
+  /** The same without a body, for a status that has no code of ours. */
+  refuseBare(status: number, method: string, header: HeaderReader): FinishedReply;
 }
 
 /** Where a lookup lives; its last segment is the id. */
@@ -43,14 +47,14 @@ export function createApp(deps: AppDeps): App {
       case 'GET':
       case 'HEAD': {
         const answer = answerLookup(exchange, c.req.path.slice(LOOKUP_PREFIX.length), header);
-        return answer instanceof Promise ? answer.then(toResponse) : toResponse(answer);
+        return answer instanceof Promise ? answer.then((late) => respond(c, late)) : respond(c, answer);
       }
       case 'OPTIONS': {
         const headers = { ...responder.headers(exchange), ...PREFLIGHT_HEADERS };
-        return toResponse(responder.finish(exchange, { status: 204, headers, body: null }));
+        return respond(c, responder.finish(exchange, { status: 204, headers, body: null }));
       }
       default:
-        return notAllowed(exchange, 'GET, HEAD, OPTIONS');
+        return notAllowed(c, exchange, 'GET, HEAD, OPTIONS');
     }
   });
   for (const [route, render] of [
@@ -59,13 +63,15 @@ export function createApp(deps: AppDeps): App {
   ] as const) {
     app.all(route, (c) => {
       const exchange = responder.open(c.req.method, route, headerReaderOf(c));
-      if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return notAllowed(exchange, 'GET, HEAD');
+      if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
+        return notAllowed(c, exchange, 'GET, HEAD');
       const health = { draining: deps.phase() !== 'serving', ...deps.health() };
-      return toResponse(responder.finish(exchange, render(responder.headers(exchange), health)));
+      const reply = render(responder.headers(exchange), health);
+      return respond(c, responder.finish(exchange, reply, { isProbe: true }));
     });
   }
-  app.notFound((c) => toResponse(responder.refuse(unrouted(c), new GatewayError('not_found'))));
-  app.onError((error, c) => toResponse(responder.fail(unrouted(c), error)));
+  app.notFound((c) => respond(c, responder.refuse(unrouted(c), new GatewayError('not_found'))));
+  app.onError((error, c) => respond(c, responder.fail(unrouted(c), error)));
 
   function headerReaderOf(c: Context): HeaderReader {
     return (name) => deps.readHeader(c, name);
@@ -75,9 +81,15 @@ export function createApp(deps: AppDeps): App {
     return responder.open(c.req.method, NO_ROUTE, headerReaderOf(c));
   }
 
-  function notAllowed(exchange: Exchange, allow: string): Response {
+  function notAllowed(c: Context, exchange: Exchange, allow: string): Response {
     const error = new GatewayError('method_not_allowed');
-    return toResponse(responder.refuse(exchange, error, {}, { Allow: allow }));
+    return respond(c, responder.refuse(exchange, error, {}, { Allow: allow }));
+  }
+
+  function respond(c: Context, reply: FinishedReply): Response {
+    const { status, headers, body } = reply;
+    deps.handOver(c, reply);
+    return new Response(body, { status, headers });
   }
 
   return {
@@ -85,13 +97,15 @@ export function createApp(deps: AppDeps): App {
     lookup: (segment, header) => answerLookup(responder.open('GET', LOOKUP_ROUTE, header), segment, header),
     refuse(code, method, header) {
       const exchange = responder.open(method, NO_ROUTE, header);
-      return responder.refuse(exchange, new GatewayError(code));
+      const extra = code === 'method_not_allowed' ? { Allow: 'GET, HEAD, OPTIONS' } : undefined;
+      return responder.refuse(exchange, new GatewayError(code), {}, extra);
+    },
+    refuseBare(status, method, header) {
+      const exchange = responder.open(method, NO_ROUTE, header);
+      const headers = { ...responder.headers(exchange), 'Cache-Control': 'no-store', 'Content-Length': '0' };
+      return responder.finish(exchange, { status, headers, body: null });
     },
   };
-}
-
-function toResponse({ status, headers, body }: Reply): Response {
-  return new Response(body, { status, headers });
 }
 
 /**

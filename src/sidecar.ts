@@ -1,5 +1,5 @@
 /** The sidecar put together: from a configuration to a server that answers. Listens to nothing by itself. */
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { type App, createApp } from './app.ts';
@@ -8,18 +8,21 @@ import { createReadThrough, type Lookup } from './cache/read-through.ts';
 import type { Config } from './config.ts';
 import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } from './gateway.ts';
 import { createCorsPolicy } from './http/cors.ts';
+import type { FinishedReply } from './http/exchange.ts';
 import type { Log } from './http/log.ts';
 import type { Phase } from './http/responder.ts';
-import { createNodeServer, headerOf } from './node-server.ts';
+import { headerOf } from './node-request.ts';
+import { createNodeServer } from './node-server.ts';
 import { openDurable } from './stores.ts';
 import { createUndiciTransport } from './upstream/undici-transport.ts';
 
 export interface Sidecar {
   readonly app: App;
   readonly server: Server;
-  enter(phase: Phase): void;
-  /** Flushes the stores and lets go of upstream's connections. */
-  close(): Promise<void>;
+  /** From now on ready for nothing more, though work is still taken. */
+  drain(): void;
+  /** Stops listening; what was read is answered within `graceMs`. Then the stores are flushed, upstream let go. */
+  close(graceMs: number): Promise<void>;
 }
 
 /** Beyond the deadline, before a socket that takes nothing is given up. */
@@ -35,6 +38,8 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
   const { lookup } = createReadThrough({ ...parts, store, source, coalesce: createCoalesce<Lookup>() });
 
   let phase: Phase = 'serving';
+  const routed = new WeakMap<ServerResponse, FinishedReply>();
+  type NodeContext = Context<{ Bindings: HttpBindings }>;
   const app = createApp({
     lookup,
     authenticate: createAuthenticateFor(config.auth),
@@ -45,20 +50,31 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
       stores: [{ tier: 'memory', ok: true, ...parts.memory.size() }, ...(store ? [store.health()] : [])],
     }),
     phase: () => phase,
-    readHeader: (c: Context<{ Bindings: HttpBindings }>, name) => headerOf(c.env.incoming, name),
+    readHeader: (c: NodeContext, name) => headerOf(c.env.incoming, name),
+    handOver: (c: NodeContext, reply) => void routed.set(c.env.outgoing, reply),
     now: Date.now,
     random: Math.random,
   });
 
-  const server = createNodeServer({ app, answerWithinMs: upstream.timeoutMs + SOCKET_SLACK_MS });
+  const { server, close } = createNodeServer({
+    app,
+    routedReply(outgoing) {
+      const reply = routed.get(outgoing);
+      routed.delete(outgoing);
+      return reply;
+    },
+    answerWithinMs: upstream.timeoutMs + SOCKET_SLACK_MS,
+  });
 
   return {
     app,
     server,
-    enter(next) {
-      phase = next;
+    drain() {
+      phase = 'draining';
     },
-    async close() {
+    async close(graceMs) {
+      phase = 'closing';
+      await close(graceMs);
       await store?.close();
       await client.close();
     },

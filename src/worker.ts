@@ -86,6 +86,7 @@ function createWorkerApp(env: Bindings): App {
     }),
     phase: () => 'serving',
     readHeader: (c, name) => c.req.raw.headers.get(name) ?? undefined,
+    handOver: (_c, reply) => reply.report(true),
     now: Date.now,
     random: Math.random,
   });

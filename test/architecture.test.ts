@@ -127,7 +127,7 @@ describe('the floor plan says no to', () => {
       'cache/redis/link.ts: a folder inside a floor',
     ],
     ['a new folder', { 'lib/link.ts': '' }, 'lib/link.ts: stands on no floor'],
-    ['a new root file', { 'main.ts': '' }, 'main.ts: stands on no floor'],
+    ['a new root file', { 'other.ts': '' }, 'other.ts: stands on no floor'],
     ['201 lines', { 'cache/store.ts': lines(201) }, 'cache/store.ts: 201 lines, at most 200'],
     [
       'an app that knows Workers',

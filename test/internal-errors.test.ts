@@ -30,6 +30,7 @@ function appWith(change: Partial<AppDeps>): App {
     health: () => ({ upstream: {}, stores: [] }),
     phase: () => 'serving',
     readHeader: (c: Context, name) => c.req.raw.headers.get(name) ?? undefined,
+    handOver: (_c, reply) => reply.report(true),
     now: Date.now,
     random: Math.random,
     ...change,

@@ -135,24 +135,55 @@ describe.concurrent('SIGTERM (#131)', () => {
     expect(tookMs).toBeLessThan(12_500);
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('a second signal (%s) ends at once', async (second) => {
-    const gateway = await start({ SHUTDOWN_DELAY_MS: '60000' });
-    const id = simulator.addJob();
-    simulator.hold({ id });
-    const inFlight = ask(gateway.url, id).catch((error: unknown) => error);
-    await simulator.arrived(1, id);
-    gateway.process.kill('SIGTERM');
-    await eventually(
-      () => readiness(gateway.url),
-      1_000,
-      (status) => status === 503,
-    );
-    const signalledAt = performance.now();
-    gateway.process.kill(second);
-    expect(await gateway.exited).toBe(1);
-    expect(performance.now() - signalledAt).toBeLessThan(1_000);
-    expect(await inFlight).toBeInstanceOf(Error);
-  });
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+    'a signal (%s) more than 2 s after the first ends at once',
+    async (second) => {
+      const gateway = await start({ SHUTDOWN_DELAY_MS: '60000' });
+      const id = simulator.addJob();
+      simulator.hold({ id });
+      const inFlight = ask(gateway.url, id).catch((error: unknown) => error);
+      await simulator.arrived(1, id);
+      gateway.process.kill('SIGTERM');
+      await eventually(
+        () => readiness(gateway.url),
+        1_000,
+        (status) => status === 503,
+      );
+      await pause(2_100);
+      const signalledAt = performance.now();
+      gateway.process.kill(second);
+      expect(await gateway.exited).toBe(1);
+      expect(performance.now() - signalledAt).toBeLessThan(1_000);
+      expect(await inFlight).toBeInstanceOf(Error);
+    },
+  );
+
+  it.each([
+    ['SIGTERM', ['SIGTERM', 'SIGINT', 'SIGHUP']],
+    ['SIGINT', ['SIGINT', 'SIGTERM']],
+    ['SIGHUP', []],
+  ] as const)(
+    '#138 %s, with others within 2 s of it, is one stop: what is in flight ends, exit 0',
+    async (first, others) => {
+      const gateway = await start({ SHUTDOWN_DELAY_MS: '500' });
+      const id = simulator.addJob({ state: 'complete' });
+      simulator.hold({ id });
+      const inFlight = ask(gateway.url, id);
+      await simulator.arrived(1, id);
+      gateway.process.kill(first);
+      for (const other of others) {
+        await pause(200);
+        gateway.process.kill(other);
+      }
+      expect(await eventually(() => isRefused(gateway.url), 3_000)).toBe(true);
+      simulator.release({ id });
+      expect((await inFlight).status).toBe(200);
+      expect(await gateway.exited).toBe(0);
+      expect(gateway.logs().filter(({ msg }) => msg === 'stopping')).toEqual([
+        expect.objectContaining({ signal: first }),
+      ]);
+    },
+  );
 });
 
 describe.concurrent('a bug that nobody caught (#132)', () => {

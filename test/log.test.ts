@@ -17,6 +17,7 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
     gateway = await startGateway(runtime, await simulator.listen(), {
       CACHE_IN_FLIGHT_TTL_MS: String(TTL_MS),
       UPSTREAM_TIMEOUT_MS: '1000',
+      LOG_LEVEL: 'debug',
     });
   });
   afterAll(async () => {
@@ -119,8 +120,8 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
   });
 
   it.each<[string, string, string, object]>([
-    ['GET', '/healthz', '/healthz', { level: 'info', status: 200 }],
-    ['GET', '/readyz', '/readyz', { level: 'info', status: 200 }],
+    ['GET', '/healthz', '/healthz', { level: 'debug', status: 200 }],
+    ['GET', '/readyz', '/readyz', { level: 'debug', status: 200 }],
     ['POST', '/readyz', '/readyz', { level: 'info', status: 405, code: 'method_not_allowed' }],
     ['GET', `/${CANARY}?${CANARY}`, 'none', { level: 'info', status: 404, code: 'not_found' }],
     ['OPTIONS', `/api/v1/invocations/${KNOWN_FORM}`, ROUTE, { level: 'info', status: 204 }],
@@ -198,6 +199,21 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
 });
 
 describe.each(RUNTIMES)('LOG_LEVEL on %s', (runtime) => {
+  it('by default a probe’s 200 is not news', async () => {
+    const simulator = createSimulator({ token: TOKEN });
+    const gateway = await startGateway(runtime, await simulator.listen());
+    try {
+      for (const path of ['/healthz', '/readyz']) expect((await fetch(gateway.url + path)).status).toBe(200);
+      await fetch(`${gateway.url}/healthz`, { method: 'POST' });
+      const routes = () => gateway.logs().filter(({ msg }) => msg === 'request');
+      await eventually(() => routes().length > 0, 5_000);
+      expect(routes()).toEqual([expect.objectContaining({ route: '/healthz', method: 'POST', status: 405 })]);
+    } finally {
+      await gateway.stop();
+      await simulator.close();
+    }
+  });
+
   it('warn leaves out what went well, and what the caller did', async () => {
     const simulator = createSimulator({ token: TOKEN });
     const gateway = await startGateway(runtime, await simulator.listen(), { LOG_LEVEL: 'warn' });

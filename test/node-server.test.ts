@@ -1,12 +1,13 @@
 /** The sidecar's hit path stays what makes it fast: no adapter, no promise, one write. */
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { createSimulator } from '../simulator/simulator.ts';
 import { type App, LOOKUP_PREFIX } from '../src/app.ts';
 import { parseConfig } from '../src/config.ts';
-import type { Reply } from '../src/http/exchange.ts';
-import { closeServer, createNodeServer } from '../src/node-server.ts';
+import type { FinishedReply } from '../src/http/exchange.ts';
+import { createNodeServer } from '../src/node-server.ts';
 import { createSidecar } from '../src/sidecar.ts';
 import { type Env, TOKEN } from './support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor } from './support/grants.ts';
@@ -15,6 +16,15 @@ const cleanups: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
+
+const NO: FinishedReply = { status: 400, headers: {}, body: '', report() {} };
+
+async function listen(app: App): Promise<Server> {
+  const { server, close } = createNodeServer({ app, routedReply: () => undefined, answerWithinMs: 1_000 });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  cleanups.push(() => close(0));
+  return server;
+}
 
 const UUID = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 
@@ -27,14 +37,12 @@ it('a plain lookup goes around the adapter, every other form through it', async 
     },
     lookup: (segment) => {
       seen.push(`lookup ${segment}`);
-      return { status: 200, headers: { 'Content-Length': '2' }, body: 'ok' };
+      return { status: 200, headers: { 'Content-Length': '2' }, body: 'ok', report() {} };
     },
-    refuse: () => ({ status: 400, headers: {}, body: '' }),
+    refuse: () => NO,
+    refuseBare: () => NO,
   };
-  const server = createNodeServer({ app, answerWithinMs: 1_000 });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  cleanups.push(() => closeServer(server, 0));
+  const server = await listen(app);
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const paths = [
     `/api/v1/invocations/${UUID}`,
@@ -57,26 +65,26 @@ it('a plain lookup goes around the adapter, every other form through it', async 
 
 it('what one turn of the event loop has answered goes out at its end, hits and late answers alike', async () => {
   const seen: string[] = [];
-  const replyOf = (name: string): Reply => ({
+  const replyOf = (name: string): FinishedReply => ({
     get status() {
       seen.push(`${name} goes out`);
       return 200;
     },
     headers: { 'Content-Length': '2' },
     body: 'ok',
+    report() {},
   });
-  const late = Promise.withResolvers<Reply>();
+  const late = Promise.withResolvers<FinishedReply>();
   const app: App = {
     fetch: () => new Response(''),
     lookup(segment) {
       seen.push(`${segment.at(-1)} asked`);
       return segment.endsWith('1') ? late.promise : replyOf(segment.at(-1)!);
     },
-    refuse: () => ({ status: 400, headers: {}, body: '' }),
+    refuse: () => NO,
+    refuseBare: () => NO,
   };
-  const server = createNodeServer({ app, answerWithinMs: 1_000 }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  cleanups.push(() => closeServer(server, 0));
+  const server = await listen(app);
   const sockets = await Promise.all(
     [1, 2, 3].map(async () => {
       const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
@@ -110,7 +118,7 @@ it.each<[string, Env, () => Record<string, string>]>([
     const log = { request() {}, event() {}, announce() {} };
     const sidecar = await createSidecar(config, log);
     cleanups.push(
-      () => sidecar.close(),
+      () => sidecar.close(0),
       () => simulator.close(),
     );
     const id = simulator.addJob({ state: 'complete' });

@@ -29,6 +29,15 @@ export interface Reply {
   readonly body: string | null;
 }
 
+/** An answer that is ready to leave. Its request's one log line is written by whoever hands it over. */
+export interface FinishedReply extends Reply {
+  /**
+   * To be called once.
+   * @param wasSent whether the bytes were handed to the socket; `false` when the caller had left before
+   */
+  readonly report: (wasSent: boolean) => void;
+}
+
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
 /** The caller's request id when it is harmless in a header and a log line, else a new one. */

@@ -29,6 +29,8 @@ export interface RequestEnd {
   readonly invocationId?: InvocationId | undefined;
   readonly cache: CacheOutcome | 'none';
   readonly upstreamMs: number;
+  /** A probe's good answer, which is not news: the line is for `debug`. */
+  readonly isProbe?: boolean | undefined;
 }
 
 export interface Log {
@@ -64,7 +66,7 @@ export function createLog({ level, write, secrets, now }: LogOptions): Log {
 
   return {
     request(exchange, end) {
-      const word = end.status < 500 ? 'info' : end.code === 'internal' ? 'error' : 'warn';
+      const word = levelOf(end);
       if (LOG_LEVELS[word] < threshold) return;
       const time = now();
       const code = end.code === undefined ? '' : `,"code":"${end.code}"`;
@@ -83,6 +85,11 @@ export function createLog({ level, write, secrets, now }: LogOptions): Log {
       if (level !== 'silent') writeEvent('info', msg, fields);
     },
   };
+}
+
+function levelOf({ status, code, isProbe }: RequestEnd): LogLevel {
+  if (status >= 500) return code === 'internal' ? 'error' : 'warn';
+  return isProbe === true && status === 200 ? 'debug' : 'info';
 }
 
 /** Node's parser knows the methods; another runtime may pass any token. */

@@ -7,7 +7,7 @@ import { GatewayError } from '../domain/errors.ts';
 import { coverOf, covers, type Grant } from '../domain/grant.ts';
 import { type InvocationId, parseInvocationId } from '../domain/invocation.ts';
 import type { Authenticate } from './authenticate.ts';
-import type { Exchange, HeaderReader, Reply } from './exchange.ts';
+import type { Exchange, FinishedReply, HeaderReader } from './exchange.ts';
 import { jobReply } from './invocations.ts';
 import type { Phase, Responder } from './responder.ts';
 
@@ -27,12 +27,16 @@ export type AnswerLookup = (
   exchange: Exchange,
   segment: string,
   header: HeaderReader,
-) => Reply | Promise<Reply>;
+) => FinishedReply | Promise<FinishedReply>;
 
 export function createLookups(options: LookupsOptions): AnswerLookup {
   const { lookup, authenticate, responder, phase, now } = options;
 
-  function answer(exchange: Exchange, segment: string, header: HeaderReader): Reply | Promise<Reply> {
+  function answer(
+    exchange: Exchange,
+    segment: string,
+    header: HeaderReader,
+  ): FinishedReply | Promise<FinishedReply> {
     const fail = (thrown: unknown) => responder.fail(exchange, thrown);
     try {
       if (phase() === 'closing') throw new GatewayError('shutting_down');
@@ -54,7 +58,7 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     segment: string,
     header: HeaderReader,
     grant: Grant | undefined,
-  ): Reply | Promise<Reply> {
+  ): FinishedReply | Promise<FinishedReply> {
     const id = parseInvocationId(segment);
     if (id === undefined) throw new GatewayError('invalid_id');
     if (grant !== undefined && coverOf(grant, id) === 'uncovered') {
@@ -72,7 +76,7 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     header: HeaderReader,
     grant: Grant | undefined,
     found: Promise<Lookup>,
-  ): Promise<Reply> {
+  ): Promise<FinishedReply> {
     try {
       return show(exchange, id, header, grant, await found);
     } catch (failure) {
@@ -88,7 +92,7 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     header: HeaderReader,
     grant: Grant | undefined,
     found: Lookup,
-  ): Reply {
+  ): FinishedReply {
     const { cache, upstreamMs, entry } = found;
     const { answer } = entry;
     if (answer.kind === 'missing' || (grant !== undefined && !covers(grant, invocationId, answer.scope))) {

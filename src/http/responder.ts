@@ -1,6 +1,6 @@
 /**
  * How every answer begins and ends: an exchange is opened, its headers are those of every answer, its end is
- * one log line, and there is one error exit. Knows no route and no runtime.
+ * one log line when it is handed over, and there is one error exit. Knows no route and no runtime.
  */
 import { asGatewayError, type GatewayError } from '../domain/errors.ts';
 import type { CorsPolicy } from './cors.ts';
@@ -8,6 +8,7 @@ import { errorReply } from './errors.ts';
 import {
   baseHeaders,
   type Exchange,
+  type FinishedReply,
   type HeaderReader,
   type Reply,
   type ResponseHeaders,
@@ -21,12 +22,14 @@ export type Phase = 'serving' | 'draining' | 'closing';
 export interface ResponderOptions {
   readonly cors: CorsPolicy;
   readonly log: Log;
-  readonly phase: () => Phase;
   /** Epoch ms. */
   readonly now: () => number;
   /** 0 … 1, for jitter. */
   readonly random: () => number;
 }
+
+/** The caller left before its answer could be handed over: nginx's status for it, seen in log lines only. */
+const CALLER_LEFT = 499;
 
 /** What is known of a request's end beside its status. */
 export type Ending = Partial<Omit<RequestEnd, 'status' | 'code'>>;
@@ -35,33 +38,44 @@ export interface Responder {
   open(method: string, route: string, header: HeaderReader): Exchange;
   /** The headers of every answer, for one to be completed. */
   headers(exchange: Exchange): ResponseHeaders;
-  /** Logs the request's one line, and gives back the reply as it goes out. */
-  finish(exchange: Exchange, reply: Reply, ending?: Ending): Reply;
+  /** The reply as it goes out; its `report` writes the request's one log line. */
+  finish(exchange: Exchange, reply: Reply, ending?: Ending): FinishedReply;
   /** An error that we know. */
-  refuse(exchange: Exchange, error: GatewayError, ending?: Ending, extra?: ResponseHeaders): Reply;
+  refuse(exchange: Exchange, error: GatewayError, ending?: Ending, extra?: ResponseHeaders): FinishedReply;
   /** Whatever was thrown; what we did not expect is logged with its stack and answered as `internal`. */
-  fail(exchange: Exchange, thrown: unknown, ending?: Ending): Reply;
+  fail(exchange: Exchange, thrown: unknown, ending?: Ending): FinishedReply;
 }
 
-export function createResponder({ cors, log, phase, now, random }: ResponderOptions): Responder {
-  function headers(exchange: Exchange): ResponseHeaders {
-    const base = baseHeaders(exchange, cors);
-    // In-flight answers of a closing process tell the caller to take its next question elsewhere.
-    if (phase() === 'closing') base.Connection = 'close';
-    return base;
-  }
+export function createResponder({ cors, log, now, random }: ResponderOptions): Responder {
+  const headers = (exchange: Exchange) => baseHeaders(exchange, cors);
 
   function end(
     exchange: Exchange,
-    reply: Reply,
+    { status, headers, body }: Reply,
     ending: Ending | undefined,
     code?: RequestEnd['code'],
-  ): Reply {
-    log.request(exchange, { cache: 'none', upstreamMs: 0, ...ending, status: reply.status, code });
-    return exchange.method === 'HEAD' ? { ...reply, body: null } : reply;
+  ): FinishedReply {
+    return {
+      status,
+      headers,
+      body: exchange.method === 'HEAD' ? null : body,
+      report: (wasSent) =>
+        log.request(exchange, {
+          cache: 'none',
+          upstreamMs: 0,
+          ...ending,
+          status: wasSent ? status : CALLER_LEFT,
+          code: wasSent ? code : undefined,
+        }),
+    };
   }
 
-  function refuse(exchange: Exchange, error: GatewayError, ending?: Ending, extra?: ResponseHeaders): Reply {
+  function refuse(
+    exchange: Exchange,
+    error: GatewayError,
+    ending?: Ending,
+    extra?: ResponseHeaders,
+  ): FinishedReply {
     const reply = errorReply(error, { ...headers(exchange), ...extra }, random);
     return end(exchange, reply, ending, error.code);
   }

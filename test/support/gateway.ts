@@ -37,16 +37,17 @@ export interface NodeGateway extends Gateway {
 }
 
 /** Only what the test says: nothing of the machine's own environment but what a process needs. */
-export function spawnSidecar(env: Env): ChildProcess {
-  return spawn(process.execPath, ['src/node.ts'], {
+export function spawnSidecar(env: Env, node = process.execPath): ChildProcess {
+  return spawn(node, ['src/node.ts'], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
 
-export async function startNode(upstreamUrl: string, env: Env = {}): Promise<NodeGateway> {
-  const child = spawnSidecar({ CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, PORT: '0', ...env });
+/** @param node the Node that runs it */
+export async function startNode(upstreamUrl: string, env: Env = {}, node?: string): Promise<NodeGateway> {
+  const child = spawnSidecar({ CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, PORT: '0', ...env }, node);
   const exited = once(child, 'exit').then(([status]) => status as number | null);
   let text = '';
   let ready = false;

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { parseConfig } from '../../src/config.ts';
-import { closeServer } from '../../src/node-server.ts';
 import { createSidecar } from '../../src/sidecar.ts';
 import { TOKEN } from './gateway.ts';
 
@@ -26,8 +25,7 @@ export async function startHere(upstreamUrl: string): Promise<SidecarHere> {
     server,
     connections: () => new Promise((resolve) => server.getConnections((_, count) => resolve(count))),
     async stop() {
-      await closeServer(server, 0);
-      await sidecar.close();
+      await sidecar.close(0);
     },
   };
 }
