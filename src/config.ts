@@ -5,7 +5,7 @@
 import { hkdfSync } from 'node:crypto';
 import { type AuthConfig, parseAuth, parseToken, type Runtime } from './credentials.ts';
 import type { LifetimeOptions } from './domain/lifetime.ts';
-import { createEnvironment, isDecodable } from './environment.ts';
+import { createEnvironment, holdsSegments, isDecodable } from './environment.ts';
 import { isOrigin } from './http/cors.ts';
 import { LOG_LEVELS, type LogLevel } from './http/log.ts';
 
@@ -76,6 +76,8 @@ const NAMES = [
 const MAX_TIMER_MS = 2_147_483_647;
 /** Stays a safe integer with any time of day or size added. */
 const MAX_WHOLE = 2 ** 52;
+/** What we add to `UPSTREAM_URL`: there twice, every lookup would look like a missing job (#154). */
+const API_PATH = ['api', 'v1'];
 
 /**
  * @param env variables by name; on Workers also bindings of other types, which are not ours to judge
@@ -94,6 +96,8 @@ export function parseConfig(
     const parsed = url('UPSTREAM_URL', 'https://sync.trychroma.com');
     if (parsed && (parsed.search !== '' || parsed.hash !== '')) {
       bad('UPSTREAM_URL', 'must not hold a query or a fragment');
+    } else if (parsed && holdsSegments(parsed.pathname, API_PATH)) {
+      bad('UPSTREAM_URL', 'leave out /api/v1 and what follows it: the gateway adds them');
     }
     return {
       origin: parsed?.origin ?? '',

@@ -76,3 +76,10 @@ export function isDecodable(text: string): boolean {
     return false;
   }
 }
+
+/** Whether these segments (lower case) follow each other in a URL's path: in any case, encoded or not. */
+export function holdsSegments(pathname: string, segments: readonly string[]): boolean {
+  const path = isDecodable(pathname) ? decodeURIComponent(pathname) : pathname;
+  const parts = path.toLowerCase().split(/\/+/);
+  return parts.some((_, start) => segments.every((segment, index) => parts[start + index] === segment));
+}

@@ -87,6 +87,54 @@ describe('UPSTREAM_URL', () => {
   });
 });
 
+describe('UPSTREAM_URL that already holds what we add', () => {
+  it.each([
+    '/api/v1',
+    '/api/v1/',
+    '/api/v1///',
+    '/API/V1',
+    '/Api/v1/',
+    '/sync/api/v1',
+    '/sync/api/v1/',
+    '/api//v1',
+    '//api/v1',
+    '/api/v1/invocations',
+    '/api/v1/invocations/',
+    '/api/v1/invocations/3c90c3cc-0d44-4b50-8888-8dd25736052a',
+    '/api/v1/sources',
+    '/x/../api/v1',
+    '/api/./v1',
+    '/%61pi/v1',
+    '/api%2Fv1',
+    '/api/%76%31/',
+    '\\\\api\\\\v1',
+    '/api/v1%zz/api/v1',
+  ])('#154 %s is refused with what was meant, and no value', (path) => {
+    for (const runtime of ['node', 'workers'] as const) {
+      for (const host of ['https://CANARY.example', 'https://sync.trychroma.com', 'http://127.0.0.1:8000']) {
+        expect(problemsOf({ UPSTREAM_URL: host + path }, { runtime })).toEqual([
+          'UPSTREAM_URL: leave out /api/v1 and what follows it: the gateway adds them',
+        ]);
+      }
+    }
+  });
+  it.each([
+    '/sync',
+    '/api',
+    '/v1',
+    '/api/v2',
+    '/api/v10',
+    '/api/v1beta',
+    '/myapi/v1',
+    '/v1/api',
+    '/api-v1',
+    '/api/x/v1',
+  ])('%s is a prefix like others', (path) => {
+    const { baseUrl } = read({ UPSTREAM_URL: `https://chroma.example${path}/` }).upstream;
+    expect(baseUrl).toBe(`https://chroma.example${path}`);
+  });
+});
+
 describe('CORS_ORIGINS', () => {
   it.each([
     ['https://app.example', ['https://app.example']],

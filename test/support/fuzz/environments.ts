@@ -28,6 +28,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
     `https://u:${TOKEN}@h`,
     `https://h/${encodeURIComponent(TOKEN)}`,
     `https://h/?${TOKEN}`,
+    `https://h/${TOKEN}/api/v1/`,
     'https://[::1]:99999',
     'ftp://h',
   ],
