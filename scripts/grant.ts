@@ -2,6 +2,7 @@
  * `npm run grant -- …`: prints one grant. A thin skin over `signGrant`; the secret comes from the
  * environment only, because a command line is seen by everybody on the machine and kept by the shell.
  */
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parseGrantSecrets } from '../src/domain/grant.ts';
 import { type Duration, signGrant } from '../src/http/sign-grant.ts';
@@ -24,8 +25,8 @@ How long, and for whom:
       --issuer TEXT        iss: the gateway's GRANT_ISSUER
   -h, --help               this text
 
-Environment: GRANT_SECRET (required, the gateway's own; of a comma-separated list the first signs),
-GRANT_AUDIENCE, GRANT_ISSUER. Exit status: 0 done, 64 wrong usage, 78 wrong environment.
+Environment: GRANT_SECRET, or GRANT_SECRET_FILE that names a file with it (required, the gateway's own; of a
+comma-separated list the first signs), GRANT_AUDIENCE, GRANT_ISSUER. Exit status: 0 done, 64 wrong usage, 78 wrong environment.
 `;
 
 // sysexits.h
@@ -76,9 +77,18 @@ if (options.expires === undefined) fail(EX_USAGE, 'say for how long, e.g. --expi
 
 // Blank is unset, as everywhere in our environment.
 const env = (name: string) => process.env[name]?.trim() || undefined;
-const secret = env('GRANT_SECRET');
+const secret = env('GRANT_SECRET') ?? secretFromFile(env('GRANT_SECRET_FILE'));
 if (secret === undefined) fail(EX_CONFIG, "GRANT_SECRET is not set; it is the gateway's own secret");
 if (!parseGrantSecrets(secret)) fail(EX_CONFIG, 'GRANT_SECRET needs at least 32 bytes, each one of a list');
+
+function secretFromFile(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch {
+    return fail(EX_CONFIG, 'GRANT_SECRET_FILE names a file that cannot be read');
+  }
+}
 
 try {
   const token = await signGrant({

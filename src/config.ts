@@ -3,7 +3,7 @@
  * variable and prints no value. The same for Node's environment and a Worker's bindings.
  */
 import { hkdfSync } from 'node:crypto';
-import { type AuthConfig, parseAuth, parseToken, type Runtime } from './credentials.ts';
+import { type AuthConfig, parseAuth, parseToken, type ReadFile, type Runtime } from './credentials.ts';
 import type { LifetimeOptions } from './domain/lifetime.ts';
 import { createEnvironment, holdsSegments, isDecodable } from './environment.ts';
 import { isOrigin } from './http/cors.ts';
@@ -65,6 +65,7 @@ const NAMES = [
   'CACHE_PARTITION',
   'AUTH',
   'GRANT_SECRET',
+  'GRANT_SECRET_FILE',
   'GRANT_JWKS_URL',
   'GRANT_ISSUER',
   'GRANT_AUDIENCE',
@@ -81,13 +82,13 @@ const API_PATH = ['api', 'v1'];
 
 /**
  * @param env variables by name; on Workers also bindings of other types, which are not ours to judge
- * @param readFile for `CHROMA_API_KEY_FILE`; throws when there is no such file
+ * @param readFile for `CHROMA_API_KEY_FILE` and `GRANT_SECRET_FILE`
  * @throws ConfigError
  */
 export function parseConfig(
   env: Readonly<Record<string, unknown>>,
   runtime: Runtime,
-  readFile?: (path: string) => string,
+  readFile?: ReadFile,
 ): Config {
   const environment = createEnvironment(env, NAMES);
   const { text, whole, url, bad, problems } = environment;
@@ -149,7 +150,7 @@ export function parseConfig(
   const token = parseToken(environment, readFile);
   const upstream = parseUpstream();
   const store = parseStore();
-  const auth = parseAuth(environment, host, runtime);
+  const auth = parseAuth(environment, host, runtime, readFile);
   const config: Config = {
     token,
     upstream,

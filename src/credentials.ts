@@ -4,6 +4,9 @@ import { type Environment, LOOPBACK } from './environment.ts';
 
 export type Runtime = 'node' | 'workers';
 
+/** Reads a whole file as text; throws when it cannot. Where it is not given there are no files. */
+export type ReadFile = (path: string) => string;
+
 export type AuthConfig =
   | { readonly kind: 'none' }
   | {
@@ -15,50 +18,42 @@ export type AuthConfig =
     };
 
 type TokenName = 'CHROMA_API_KEY' | 'CHROMA_API_KEY_FILE';
-type AuthName = 'AUTH' | 'GRANT_SECRET' | 'GRANT_JWKS_URL' | 'GRANT_ISSUER' | 'GRANT_AUDIENCE';
 
-/**
- * Chroma's key, trimmed; empty when there is a problem.
- * @param readFile throws when there is no such file; without it there are no files
- */
-export function parseToken(
-  { text, bad }: Environment<TokenName>,
-  readFile?: (path: string) => string,
-): string {
-  const file = text('CHROMA_API_KEY_FILE');
-  let name: TokenName = 'CHROMA_API_KEY';
-  let value = text(name);
-  if (file !== undefined) {
-    if (value !== undefined) bad('CHROMA_API_KEY_FILE', 'must not be set together with CHROMA_API_KEY');
-    name = 'CHROMA_API_KEY_FILE';
-    try {
-      value = readFile?.(file).trim();
-    } catch {
-      value = undefined;
-    }
-    if (value === undefined) bad(name, readFile ? 'names a file that cannot be read' : 'works on Node only');
-    else if (value === '') bad(name, 'names an empty file');
-  } else if (value === undefined) {
-    bad(name, "is required: Chroma's API key");
-  }
+type AuthName =
+  | 'AUTH'
+  | 'GRANT_SECRET'
+  | 'GRANT_SECRET_FILE'
+  | 'GRANT_JWKS_URL'
+  | 'GRANT_ISSUER'
+  | 'GRANT_AUDIENCE';
+
+/** Chroma's key, trimmed; empty when there is a problem. */
+export function parseToken(environment: Environment<TokenName>, readFile?: ReadFile): string {
+  const { bad } = environment;
+  const { name, value } = readSecret(environment, 'CHROMA_API_KEY', readFile);
   if (value !== undefined && !/^[\x20-\x7e]*$/.test(value)) {
     bad(name, 'must be printable ASCII without control characters or line breaks inside');
   }
+  if (value === undefined && name === 'CHROMA_API_KEY') bad(name, "is required: Chroma's API key");
   return value ?? '';
 }
 
 /** Fails closed: unset, it is `none` only where nobody but this machine can ask. */
 export function parseAuth(
-  { text, url, bad }: Environment<AuthName>,
+  environment: Environment<AuthName>,
   host: string,
   runtime: Runtime,
+  readFile?: ReadFile,
 ): AuthConfig {
+  const { text, url, bad } = environment;
+  const secret = readSecret(environment, 'GRANT_SECRET', readFile);
   const value = text('AUTH');
   if (value === 'none') return { kind: 'none' };
   if (value === undefined) {
-    if (runtime === 'node' && LOOPBACK.test(host)) return { kind: 'none' };
-    const where = runtime === 'node' ? 'on a HOST that others can reach' : 'on Workers';
-    bad('AUTH', `must be chosen ${where}: grant, or none to let everybody read everything`);
+    if (runtime === 'workers' || !LOOPBACK.test(host)) {
+      const where = runtime === 'node' ? 'on a HOST that others can reach' : 'on Workers';
+      bad('AUTH', `must be chosen ${where}: grant, or none to let everybody read everything`);
+    }
     return { kind: 'none' };
   }
   if (value !== 'grant') {
@@ -68,16 +63,49 @@ export function parseAuth(
   const audience = text('GRANT_AUDIENCE') ?? DEFAULT_AUDIENCE;
   const issuer = text('GRANT_ISSUER');
   const jwksUrl = url('GRANT_JWKS_URL');
-  const secret = text('GRANT_SECRET');
-  const secrets = secret === undefined ? undefined : parseGrantSecrets(secret);
-  if (secret !== undefined && secrets === undefined) {
-    bad('GRANT_SECRET', 'must be one or more secrets of at least 32 bytes each, separated by commas');
+  const secrets = secret.value === undefined ? undefined : parseGrantSecrets(secret.value);
+  if (secret.value !== undefined && secrets === undefined) {
+    bad(secret.name, 'must be one or more secrets of at least 32 bytes each, separated by commas');
+  } else if (secret.value?.includes('\ufffd')) {
+    bad(secret.name, 'must be UTF-8 text, such as base64: a key that is read in part is a weak one');
   }
-  if (secret !== undefined && text('GRANT_JWKS_URL') !== undefined) {
-    bad('GRANT_JWKS_URL', 'must not be set together with GRANT_SECRET: keys are of one kind');
-  } else if (secret === undefined && text('GRANT_JWKS_URL') === undefined) {
-    bad('GRANT_SECRET', 'is required with AUTH=grant (or GRANT_JWKS_URL)');
+  const hasSecret = secret.value !== undefined || secret.name === 'GRANT_SECRET_FILE';
+  if (hasSecret && text('GRANT_JWKS_URL') !== undefined) {
+    bad('GRANT_JWKS_URL', `must not be set together with ${secret.name}: keys are of one kind`);
+  } else if (!hasSecret && text('GRANT_JWKS_URL') === undefined) {
+    bad('GRANT_SECRET', 'is required with AUTH=grant (or GRANT_SECRET_FILE, or GRANT_JWKS_URL)');
   }
   const keys = secrets !== undefined ? { secrets } : { jwksUrl: jwksUrl?.href ?? '' };
   return { kind: 'grant', keys, audience, issuer };
+}
+
+/**
+ * A secret that may stand in a file instead, as containers hand them over: trimmed, with the variable that it comes
+ * from. Without a value neither is set, or the file is no good, which is then a problem of the variable that names it.
+ */
+function readSecret<Name extends 'CHROMA_API_KEY' | 'GRANT_SECRET'>(
+  { text, bad }: Environment<NoInfer<Name | `${Name}_FILE`>>,
+  name: Name,
+  readFile: ReadFile | undefined,
+): { readonly name: Name | `${Name}_FILE`; readonly value: string | undefined } {
+  const fileName = `${name}_FILE` as const;
+  const file = text(fileName);
+  const value = text(name);
+  if (file === undefined) return { name, value };
+  if (value !== undefined) bad(fileName, `must not be set together with ${name}`);
+  else if (readFile === undefined) bad(fileName, 'works on Node only');
+  else {
+    const content = contentOf(file, readFile);
+    if (content !== undefined && content !== '') return { name: fileName, value: content };
+    bad(fileName, content === '' ? 'names an empty file' : 'names a file that cannot be read');
+  }
+  return { name: fileName, value: undefined };
+}
+
+function contentOf(file: string, readFile: ReadFile): string | undefined {
+  try {
+    return readFile(file).trim();
+  } catch {
+    return undefined;
+  }
 }

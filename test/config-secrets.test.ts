@@ -7,9 +7,10 @@ describe('secrets that are not ASCII', () => {
   const SECRET = 'секрет-ключ-подписи';
   it.each<[string, Record<string, string>]>([
     ['GRANT_SECRET', { AUTH: 'grant', GRANT_SECRET: SECRET }],
+    ['GRANT_SECRET_FILE', { AUTH: 'grant', GRANT_SECRET_FILE: '/run/secrets/grant' }],
     ['a Redis password', { CACHE_STORE_URL: `redis://:${encodeURIComponent(SECRET)}@cache` }],
   ])('%s is scrubbed from a log line in every encoding', (_what, env) => {
-    const scan = createSecretScan(read(env).secrets);
+    const scan = createSecretScan(read(env, { files: { '/run/secrets/grant': `${SECRET}\n` } }).secrets);
     const bytes = Buffer.from(SECRET);
     for (const text of [
       SECRET,

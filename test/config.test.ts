@@ -162,6 +162,7 @@ describe('one report', () => {
   it('#127 never shows a value, whatever it is and whichever variable holds it', () => {
     const names = [...WHOLE.map(([name]) => name), 'CHROMA_API_KEY', 'CHROMA_API_KEY_FILE', 'UPSTREAM_URL'];
     names.push('HOST', 'CACHE_STORE_URL', 'CACHE_PARTITION', 'AUTH', 'GRANT_SECRET', 'GRANT_JWKS_URL');
+    names.push('GRANT_SECRET_FILE');
     names.push('GRANT_ISSUER', 'GRANT_AUDIENCE', 'CORS_ORIGINS', 'LOG_LEVEL', 'CACHE_TYPO', 'GRANT_SECRT');
     const around = fc.constantFrom(
       '',

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { expect, test } from 'vitest';
 import { createAuthenticator } from '../src/http/authenticate.ts';
@@ -72,6 +75,20 @@ test("audience and issuer come from the gateway's own environment, and options g
   expect(decodeJwt(chosen.stdout.trim())).toMatchObject({ aud: 'theirs', iss: 'app' });
 });
 
+test('the secret may stand in the file that the gateway has it from', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gateway-grant-cli-'));
+  const file = join(folder, 'secret');
+  writeFileSync(file, `${SECRET}\n`);
+  const { status, stdout } = await run(['--all', '-e', '1m'], { GRANT_SECRET_FILE: file });
+  rmSync(folder, { recursive: true });
+  const authenticate = createAuthenticator({
+    keys: { kind: 'secrets', secrets: [SECRET] },
+    audience: 'chroma-sync-gateway',
+    now: Date.now,
+  });
+  expect([status, (await outcomeOf(authenticate, stdout.trim())).grant]).toEqual([0, { read: '*' }]);
+});
+
 test('--help explains itself without any environment', async () => {
   const { status, stdout, stderr } = await run(['--help'], {});
   expect([status, stderr]).toEqual([0, '']);
@@ -92,6 +109,7 @@ test('a mistake is said in words on stderr, with a status, and prints no token',
     [['--all', '-e', '1m', 'more'], USAGE, /Unexpected argument 'more'/],
     [['--all', '-e', '1m'], CONFIG, /GRANT_SECRET is not set/, {}],
     [['--all', '-e', '1m'], CONFIG, /GRANT_SECRET is not set/, { GRANT_SECRET: ' ' }],
+    [['--all', '-e', '1m'], CONFIG, /GRANT_SECRET_FILE names a file/, { GRANT_SECRET_FILE: '/hunter2' }],
     [['--all', '-e', '1m'], CONFIG, /GRANT_SECRET needs at least 32 bytes/, { GRANT_SECRET: 'hunter2' }],
     [
       Array.from({ length: 300 }, () => ['-i', crypto.randomUUID()])

@@ -9,7 +9,7 @@ export type Variables = Readonly<Record<string, unknown>>;
 
 export interface Reading {
   readonly runtime?: Runtime;
-  /** Files by path, for `CHROMA_API_KEY_FILE`; any other path throws. */
+  /** Files by path, for `CHROMA_API_KEY_FILE` and `GRANT_SECRET_FILE`; any other path throws. */
   readonly files?: Readonly<Record<string, string>>;
 }
 

@@ -52,6 +52,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   CACHE_PARTITION: ['p', 'a:b|c\'"', '\u0000', '\ud800'],
   AUTH: ['none', 'grant', 'None', TOKEN],
   GRANT_SECRET: [LONG, `${LONG},${LONG}`, `${TOKEN}`, `${LONG},`, ','],
+  GRANT_SECRET_FILE: ['/secret', '/short', '/empty', '/binary', '/missing', TOKEN],
   GRANT_JWKS_URL: ['https://id.example/jwks', 'http://id.example', `https://${TOKEN}@h`],
   GRANT_ISSUER: ['https://id.example/', TOKEN],
   GRANT_AUDIENCE: ['mine', TOKEN],
@@ -77,11 +78,13 @@ const STRANGERS = [
   'GRANT_PORT_80_TCP',
   'PATH',
 ];
-/** For `CHROMA_API_KEY_FILE`. */
+/** For `CHROMA_API_KEY_FILE` and `GRANT_SECRET_FILE`. */
 export const FILES: Readonly<Record<string, string>> = {
   '/good': `${TOKEN}\n`,
   '/empty': ' \n',
-  '/binary': `\0${TOKEN}`,
+  '/binary': `\0${TOKEN}\ufffd`,
+  '/secret': `${LONG}, ${LONG}\n`,
+  '/short': TOKEN,
 };
 
 const anything = fc.oneof(
