@@ -3,7 +3,14 @@
  * variable and prints no value. The same for Node's environment and a Worker's bindings.
  */
 import { hkdfSync } from 'node:crypto';
-import { type AuthConfig, parseAuth, parseToken, type ReadFile, type Runtime } from './credentials.ts';
+import {
+  type AuthConfig,
+  authWarnings,
+  parseAuth,
+  parseToken,
+  type ReadFile,
+  type Runtime,
+} from './credentials.ts';
 import type { LifetimeOptions } from './domain/lifetime.ts';
 import { createEnvironment, holdsSegments, isDecodable } from './environment.ts';
 import { isOrigin } from './http/cors.ts';
@@ -36,6 +43,8 @@ export interface Config {
   readonly shutdownDelayMs: number;
   /** Everything that must never show in a log line. */
   readonly secrets: readonly string[];
+  /** What an operator should see once, at the start: fixed texts that name variables, never a value. */
+  readonly warnings: readonly string[];
 }
 
 /** Every bad variable with what is wrong with it; never a value. */
@@ -173,6 +182,7 @@ export function parseConfig(
       ...(auth.kind === 'grant' && 'secrets' in auth.keys ? auth.keys.secrets : []),
       ...(store.kind === 'redis' ? [decodeURIComponent(URL.parse(store.url)?.password ?? '')] : []),
     ],
+    warnings: authWarnings(environment, auth),
   };
   if (problems().length > 0) throw new ConfigError(problems());
   return config;

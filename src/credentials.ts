@@ -8,7 +8,8 @@ export type Runtime = 'node' | 'workers';
 export type ReadFile = (path: string) => string;
 
 export type AuthConfig =
-  | { readonly kind: 'none' }
+  /** `AUTH` unset on a loopback `HOST` is for requests to a loopback `Host` only: nobody chose more (#151). */
+  | { readonly kind: 'none'; readonly hosts: 'loopback' | 'any' }
   | {
       readonly kind: 'grant';
       /** HS256 keys, the signing one first; or an identity provider's key set. */
@@ -19,13 +20,14 @@ export type AuthConfig =
 
 type TokenName = 'CHROMA_API_KEY' | 'CHROMA_API_KEY_FILE';
 
-type AuthName =
-  | 'AUTH'
-  | 'GRANT_SECRET'
-  | 'GRANT_SECRET_FILE'
-  | 'GRANT_JWKS_URL'
-  | 'GRANT_ISSUER'
-  | 'GRANT_AUDIENCE';
+const GRANT_NAMES = [
+  'GRANT_SECRET',
+  'GRANT_SECRET_FILE',
+  'GRANT_JWKS_URL',
+  'GRANT_ISSUER',
+  'GRANT_AUDIENCE',
+] as const;
+type AuthName = 'AUTH' | (typeof GRANT_NAMES)[number];
 
 /** Chroma's key, trimmed; empty when there is a problem. */
 export function parseToken(environment: Environment<TokenName>, readFile?: ReadFile): string {
@@ -48,17 +50,17 @@ export function parseAuth(
   const { text, url, bad } = environment;
   const secret = readSecret(environment, 'GRANT_SECRET', readFile);
   const value = text('AUTH');
-  if (value === 'none') return { kind: 'none' };
+  if (value === 'none') return { kind: 'none', hosts: 'any' };
   if (value === undefined) {
     if (runtime === 'workers' || !LOOPBACK.test(host)) {
       const where = runtime === 'node' ? 'on a HOST that others can reach' : 'on Workers';
       bad('AUTH', `must be chosen ${where}: grant, or none to let everybody read everything`);
     }
-    return { kind: 'none' };
+    return { kind: 'none', hosts: 'loopback' };
   }
   if (value !== 'grant') {
     bad('AUTH', 'must be grant or none');
-    return { kind: 'none' };
+    return { kind: 'none', hosts: 'loopback' };
   }
   const audience = text('GRANT_AUDIENCE') ?? DEFAULT_AUDIENCE;
   const issuer = text('GRANT_ISSUER');
@@ -77,6 +79,16 @@ export function parseAuth(
   }
   const keys = secrets !== undefined ? { secrets } : { jwksUrl: jwksUrl?.href ?? '' };
   return { kind: 'grant', keys, audience, issuer };
+}
+
+/** What is worth a line at the start although it is allowed: fixed text that names variables. */
+export function authWarnings({ text }: Environment<AuthName>, auth: AuthConfig): readonly string[] {
+  const unused = GRANT_NAMES.filter((name) => text(name) !== undefined);
+  if (auth.kind === 'grant' || auth.hosts === 'any' || unused.length === 0) return [];
+  return [
+    `AUTH is not set, so ${unused.join(', ')} changes nothing and every caller on this machine may read ` +
+      'everything: set AUTH=grant, or AUTH=none to say that this is meant',
+  ];
 }
 
 /**

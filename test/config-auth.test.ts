@@ -9,9 +9,10 @@ const GRANT_JWKS_URL = 'https://id.example/.well-known/jwks.json';
 
 describe('AUTH', () => {
   it.each(['127.0.0.1', '127.1.2.3', 'localhost', 'LocalHost', '::1', '[::1]'])(
-    'unset is none on the loopback host %s',
+    '#151 unset is none on the loopback host %s, for loopback `Host`s only; chosen, for any',
     (HOST) => {
-      expect(read({ HOST }).auth).toEqual({ kind: 'none' });
+      expect(read({ HOST }).auth).toEqual({ kind: 'none', hosts: 'loopback' });
+      expect(read({ HOST, AUTH: 'none' }).auth).toEqual({ kind: 'none', hosts: 'any' });
     },
   );
   it.each([
@@ -25,7 +26,7 @@ describe('AUTH', () => {
     '::ffff:127.0.0.1',
   ])('#127 unset on %s, where others can come from, refuses to start; a choice starts', (HOST) => {
     expect(badNamesOf({ HOST })).toEqual(['AUTH']);
-    expect(read({ HOST, AUTH: 'none' }).auth.kind).toBe('none');
+    expect(read({ HOST, AUTH: 'none' }).auth).toEqual({ kind: 'none', hosts: 'any' });
     expect(read({ HOST, AUTH: 'grant', GRANT_SECRET: SECRET }).auth.kind).toBe('grant');
   });
   it('#127 unset on Workers refuses to start, whatever HOST says', () => {
@@ -39,6 +40,28 @@ describe('AUTH', () => {
       expect(badNamesOf({ AUTH, GRANT_SECRET: SECRET })).toEqual(['AUTH']);
     },
   );
+});
+
+describe('warnings', () => {
+  const NAMES = ['GRANT_SECRET', 'GRANT_JWKS_URL', 'GRANT_ISSUER', 'GRANT_AUDIENCE'];
+  it.each(NAMES)('%s without AUTH: it starts open, and says so without a value', (name) => {
+    const { auth, warnings } = read({ [name]: 'https://CANARY-0123456789-0123456789-0123456789' });
+    expect(auth).toEqual({ kind: 'none', hosts: 'loopback' });
+    expect(warnings).toEqual([expect.stringContaining(`AUTH is not set, so ${name} changes nothing`)]);
+    expect(warnings.join()).not.toContain('CANARY');
+  });
+  it('a file counts, and several are one warning', () => {
+    const files = { '/run/secrets/grant': SECRET };
+    const env = { GRANT_SECRET_FILE: '/run/secrets/grant', GRANT_ISSUER: 'us' };
+    expect(read(env, { files }).warnings).toEqual([
+      expect.stringContaining('AUTH is not set, so GRANT_SECRET_FILE, GRANT_ISSUER changes nothing'),
+    ]);
+  });
+  it('none when somebody has chosen, or there is nothing to choose', () => {
+    for (const env of [{}, { AUTH: 'none', GRANT_SECRET: SECRET }, { AUTH: 'grant', GRANT_SECRET: SECRET }]) {
+      expect(read(env).warnings).toEqual([]);
+    }
+  });
 });
 
 describe('AUTH=grant', () => {

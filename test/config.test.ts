@@ -25,11 +25,12 @@ describe('defaults (contract §3)', () => {
       cacheMaxBytes: 67_108_864,
       store: { kind: 'memory' },
       partition: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
-      auth: { kind: 'none' },
+      auth: { kind: 'none', hosts: 'loopback' },
       corsOrigins: [],
       logLevel: 'info',
       shutdownDelayMs: 0,
       secrets: [CANARY],
+      warnings: [],
     } satisfies Config);
   });
 

@@ -109,4 +109,10 @@ function expectSensible(config: Config, env: Readonly<Record<string, string | un
   if (config.auth.kind === 'none' && env.AUTH?.trim() !== 'none') {
     expect(config.host).toMatch(/^(localhost|127\.[\d.]+|::1)$/i);
   }
+  if (config.auth.kind === 'none') {
+    expect(config.auth.hosts).toBe(env.AUTH?.trim() === 'none' ? 'any' : 'loopback');
+  } else if ('secrets' in config.auth.keys) {
+    expect(config.auth.keys.secrets.every((secret) => config.secrets.includes(secret))).toBe(true);
+  }
+  expect(canary.findIn(config.warnings.join())).toBeUndefined();
 }
