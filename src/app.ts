@@ -49,12 +49,8 @@ export function createApp(deps: AppDeps): App {
         const answer = answerLookup(exchange, c.req.path.slice(LOOKUP_PREFIX.length), header);
         return answer instanceof Promise ? answer.then((late) => respond(c, late)) : respond(c, answer);
       }
-      case 'OPTIONS': {
-        const headers = { ...responder.headers(exchange), ...PREFLIGHT_HEADERS };
-        return respond(c, responder.finish(exchange, { status: 204, headers, body: null }));
-      }
       default:
-        return notAllowed(c, exchange, 'GET, HEAD, OPTIONS');
+        return otherMethod(c, exchange);
     }
   });
   for (const [route, render] of [
@@ -63,14 +59,17 @@ export function createApp(deps: AppDeps): App {
   ] as const) {
     app.all(route, (c) => {
       const exchange = responder.open(c.req.method, route, headerReaderOf(c));
-      if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
-        return notAllowed(c, exchange, 'GET, HEAD');
+      if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return otherMethod(c, exchange);
       const health = { draining: deps.phase() !== 'serving', ...deps.health() };
       const reply = render(responder.headers(exchange), health);
       return respond(c, responder.finish(exchange, reply, { isProbe: true }));
     });
   }
-  app.notFound((c) => respond(c, responder.refuse(unrouted(c), new GatewayError('not_found'))));
+  app.notFound((c) => {
+    const exchange = unrouted(c);
+    if (exchange.method === 'OPTIONS') return preflight(c, exchange);
+    return respond(c, responder.refuse(exchange, new GatewayError('unknown_route')));
+  });
   app.onError((error, c) => respond(c, responder.fail(unrouted(c), error)));
 
   function headerReaderOf(c: Context): HeaderReader {
@@ -81,9 +80,17 @@ export function createApp(deps: AppDeps): App {
     return responder.open(c.req.method, NO_ROUTE, headerReaderOf(c));
   }
 
-  function notAllowed(c: Context, exchange: Exchange, allow: string): Response {
+  /** On a path that is there; the same on each, so that what is allowed tells nothing of a path. */
+  function otherMethod(c: Context, exchange: Exchange): Response {
+    if (exchange.method === 'OPTIONS') return preflight(c, exchange);
     const error = new GatewayError('method_not_allowed');
-    return respond(c, responder.refuse(exchange, error, {}, { Allow: allow }));
+    return respond(c, responder.refuse(exchange, error, {}, { Allow: 'GET, HEAD, OPTIONS' }));
+  }
+
+  /** On any path: behind a refused preflight a browser hides even that the path is misspelt. */
+  function preflight(c: Context, exchange: Exchange): Response {
+    const headers = { ...responder.headers(exchange), ...PREFLIGHT_HEADERS };
+    return respond(c, responder.finish(exchange, { status: 204, headers, body: null }));
   }
 
   function respond(c: Context, reply: FinishedReply): Response {

@@ -95,6 +95,7 @@ describe.each(RUNTIMES)('errors for a browser on %s', (runtime) => {
     invalid_request: [400, () => raw(at('plain'), 'GET /x HTTP/1.1\r\nHost: a\r\nHost: b\r\n')],
     unauthorized: [401, () => fromApp('guarded')],
     not_found: [404, () => fromApp('plain')],
+    unknown_route: [404, () => fromApp('plain', `${newId()}/x`)],
     method_not_allowed: [405, () => fromApp('plain', newId(), { method: 'DELETE' })],
     internal: [500, () => fromApp('broken', simulator.addJob({ state: 'complete' }))],
     upstream_rejected: [502, status(400)],
@@ -167,6 +168,16 @@ describe.each(RUNTIMES)('errors for a browser on %s', (runtime) => {
       const { status: got, headers } = await fetch(at('plain').url + path, { headers: { origin: APP } });
       expect([path, got, headers.get('access-control-allow-origin')]).toEqual([path, expected, APP]);
       expect(headers.get('vary')).toBe('Origin, Authorization, x-chroma-token');
+    }
+  });
+
+  it('#51 a path that is none asks nobody for a grant: what is misspelt is told as such', async () => {
+    for (const path of ['/nowhere', '/api/v1/invocation/x', `/api/v1/invocations/${newId()}/`]) {
+      for (const method of ['GET', 'POST']) {
+        const response = await fetch(at('guarded').url + path, { method, headers: { origin: APP } });
+        expect([path, response.status, response.headers.get('www-authenticate')]).toEqual([path, 404, null]);
+        expect(await response.json()).toMatchObject({ error: 'unknown_route', retryable: false });
+      }
     }
   });
 });

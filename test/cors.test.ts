@@ -9,7 +9,9 @@ import { GRANT_ENV, grantFor } from './support/grants.ts';
 const APP = 'https://app.example';
 const DEV = 'http://localhost:5173';
 const VARY = 'Origin, Authorization, x-chroma-token';
-const EXPOSED = 'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status';
+const EXPOSED = 'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status, Preference-Applied';
+const ASKABLE =
+  'Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, X-Request-Id, x-chroma-token';
 const ALLOW = 'access-control-allow-origin';
 
 /** Neighbours of an allowed origin, and what has fooled a comparison somewhere. */
@@ -174,9 +176,7 @@ describe.each(RUNTIMES)('CORS on %s', (runtime) => {
       expect([status, text]).toEqual([204, '']);
       expect(headers.get(ALLOW)).toBe(APP);
       expect(headers.get('access-control-allow-methods')).toBe('GET, HEAD, OPTIONS');
-      expect(headers.get('access-control-allow-headers')).toBe(
-        'Authorization, Content-Type, If-None-Match, X-Request-Id, x-chroma-token',
-      );
+      expect(headers.get('access-control-allow-headers')).toBe(ASKABLE);
       expect(headers.get('access-control-max-age')).toBe('600');
       expect(headers.get('access-control-allow-credentials')).toBeNull();
       expect(headers.get('vary')).toBe(VARY);
@@ -196,5 +196,39 @@ describe.each(RUNTIMES)('CORS on %s', (runtime) => {
       expect([status, headers.get(ALLOW), headers.get('vary')]).toEqual([204, null, VARY]);
       expect(headers.get('access-control-allow-private-network')).toBeNull();
     }
+  });
+
+  it.each([
+    '/healthz',
+    '/readyz',
+    '/',
+    '/nowhere',
+    '/api/v1/invocations',
+    '/api/v1/invocations/',
+    '/api/v1/invocation/3c90c3cc-0d44-4b50-8888-8dd25736052a',
+    '/api/v1/invocations/3c90c3cc-0d44-4b50-8888-8dd25736052a/',
+    '/api/v1/invocations/events',
+    '/api/v1/invocations/nope',
+    '/api/v1/invocations/%2e%2e%2fx',
+    '//evil.example/x',
+    '/%ff?access_token=x',
+  ])('#50 a preflight on %s is a 204: a misspelt path is no CORS failure', async (path) => {
+    const before = simulator.count();
+    for (const { url } of [gateway, guarded]) {
+      const asked = await fetch(url + path, {
+        method: 'OPTIONS',
+        ...from(APP, { 'access-control-request-method': 'GET', 'access-control-request-headers': 'prefer' }),
+      });
+      expect([asked.status, await asked.text()]).toEqual([204, '']);
+      expect(asked.headers.get(ALLOW)).toBe(APP);
+      expect(asked.headers.get('access-control-allow-methods')).toBe('GET, HEAD, OPTIONS');
+      expect(asked.headers.get('access-control-allow-headers')).toBe(ASKABLE);
+      expect(asked.headers.get('access-control-max-age')).toBe('600');
+      expect(asked.headers.get('vary')).toBe(VARY);
+      expect(asked.headers.get('x-request-id')).toBeTruthy();
+      const stranger = await fetch(url + path, { method: 'OPTIONS', ...from('https://stranger.example') });
+      expect([stranger.status, stranger.headers.get(ALLOW)]).toEqual([204, null]);
+    }
+    expect(simulator.count()).toBe(before);
   });
 });

@@ -8,6 +8,7 @@ const CONTRACT = {
   invalid_request: [400, undefined, false],
   unauthorized: [401, undefined, false],
   not_found: [404, 1, true],
+  unknown_route: [404, undefined, false],
   method_not_allowed: [405, undefined, false],
   upstream_rejected: [502, undefined, false],
   upstream_auth: [502, 30, true],

@@ -68,25 +68,29 @@ describe.each(RUNTIMES)('headers on %s', (runtime) => {
     },
   );
 
-  it('a preflight and a refused method: the same', async () => {
-    const preflight = await send('OPTIONS', lookup(newId()), `Origin: ${APP}\r\n`);
-    expect([preflight.status, headersOf(preflight)]).toEqual([
-      204,
-      {
-        ...ALWAYS,
-        ...READABLE,
-        'access-control-allow-methods': 'GET, HEAD, OPTIONS',
-        'access-control-allow-headers':
-          'Authorization, Content-Type, If-None-Match, X-Request-Id, x-chroma-token',
-        'access-control-max-age': '600',
-      },
-    ]);
-    const refused = await send('DELETE', lookup(newId()));
-    expect([refused.status, headersOf(refused)]).toEqual([
-      405,
-      { ...ALWAYS, ...UNCACHED, allow: 'GET, HEAD, OPTIONS' },
-    ]);
-  });
+  it.each([lookup(newId()), '/healthz', '/readyz', '/nowhere'])(
+    'a preflight and a refused method, on %s: the same',
+    async (path) => {
+      const preflight = await send('OPTIONS', path, `Origin: ${APP}\r\n`);
+      expect([preflight.status, headersOf(preflight)]).toEqual([
+        204,
+        {
+          ...ALWAYS,
+          ...READABLE,
+          'access-control-allow-methods': 'GET, HEAD, OPTIONS',
+          'access-control-allow-headers':
+            'Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, X-Request-Id, x-chroma-token',
+          'access-control-max-age': '600',
+        },
+      ]);
+      const refused = await send('DELETE', path);
+      expect([refused.status, headersOf(refused)]).toEqual(
+        path === '/nowhere'
+          ? [404, { ...ALWAYS, ...UNCACHED }]
+          : [405, { ...ALWAYS, ...UNCACHED, allow: 'GET, HEAD, OPTIONS' }],
+      );
+    },
+  );
 
   it('Age is whole seconds since upstream answered, Date that moment, also on HEAD and 304', async () => {
     const states = ['complete', 'pending'] as const;

@@ -9,7 +9,8 @@ import { residentBytes, untilStill } from './support/resident.ts';
 const NOT_ON_WORKERD = {
   '#15 CONNECT: the socket is closed':
     'the runtime answers it by itself, with a 500; at Cloudflare the edge does',
-  '#15 OPTIONS * is a 400': 'the runtime gives a Worker no such target; what it makes of it is no route',
+  '#15 OPTIONS * is a 400':
+    'the runtime gives a Worker no such target; what it makes of it is a preflight like others',
 };
 it.skip.each(Object.entries(NOT_ON_WORKERD))('on workerd: %s: %s', () => {});
 
@@ -76,18 +77,30 @@ describe.each(RUNTIMES)('methods on %s', (runtime) => {
     },
   );
 
-  it('#14 a GET cannot be made into another method, and other paths have their own lists', async () => {
+  it('#14 a GET cannot be made into another method, and what is allowed is the same on every path', async () => {
     const id = simulator.addJob({ state: 'pending' });
     const overridden = await send('GET', `/api/v1/invocations/${id}`, 'X-HTTP-Method-Override: DELETE\r\n');
     expect(overridden.status).toBe(200);
     for (const path of ['/healthz', '/readyz']) {
-      for (const method of ['POST', 'OPTIONS']) {
+      for (const method of ['POST', 'PUT', 'DELETE', 'TRACE']) {
         const { status, headers } = await send(method, path, 'Content-Length: 0\r\n');
-        expect([path, method, status, headers.allow]).toEqual([path, method, 405, 'GET, HEAD']);
+        expect([path, method, status, headers.allow]).toEqual([path, method, 405, 'GET, HEAD, OPTIONS']);
       }
+      const preflight = await send('OPTIONS', path, 'Content-Length: 0\r\n');
+      expect([path, preflight.status, preflight.headers.allow]).toEqual([path, 204, undefined]);
     }
-    const { status, headers } = await send('POST', '/nowhere', 'Content-Length: 0\r\n');
-    expect([status, headers.allow]).toEqual([404, undefined]);
+    for (const method of ['GET', 'POST', 'DELETE']) {
+      const { status, headers, body } = await send(method, '/nowhere', 'Content-Length: 0\r\n');
+      expect([method, status, headers.allow, headers['retry-after']]).toEqual([
+        method,
+        404,
+        undefined,
+        undefined,
+      ]);
+      expect(JSON.parse(body)).toMatchObject({ error: 'unknown_route', retryable: false });
+    }
+    const head = await send('HEAD', '/nowhere');
+    expect([head.status, head.body]).toEqual([404, '']);
   });
 
   it('#15 CONNECT and OPTIONS * open nothing and ask nothing', async () => {
@@ -95,7 +108,7 @@ describe.each(RUNTIMES)('methods on %s', (runtime) => {
     const connect = await send('CONNECT', 'evil.example:443');
     expect(connect.status).toBe(runtime === 'node' ? 405 : 500);
     expect(connect.closed).toBe(true);
-    expect((await send('OPTIONS', '*')).status).toBe(runtime === 'node' ? 400 : 404);
+    expect((await send('OPTIONS', '*')).status).toBe(runtime === 'node' ? 400 : 204);
     expect(simulator.count()).toBe(before);
   });
 

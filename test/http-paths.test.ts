@@ -129,7 +129,7 @@ describe.each(RUNTIMES)('paths on %s', (runtime) => {
       const before = simulator.count();
       const { text, status, headers, body } = await get(`/api/v1/invocations/${segment}`);
       expect(status).toBe(expected);
-      expect(JSON.parse(body)).toMatchObject({ error: expected === 400 ? 'invalid_id' : 'not_found' });
+      expect(JSON.parse(body)).toMatchObject({ error: expected === 400 ? 'invalid_id' : 'unknown_route' });
       expect(headers['cache-control']).toBe('no-store');
       expect(headers).not.toHaveProperty('set-cookie');
       if (segment.length > 3) expect(text).not.toContain(segment.slice(0, 100));
@@ -168,7 +168,8 @@ describe.each(RUNTIMES)('paths on %s', (runtime) => {
     ]) {
       const { status, headers, body } = await get(target);
       expect([target, status, headers['cache-control']]).toEqual([target, 404, 'no-store']);
-      expect(JSON.parse(body)).toMatchObject({ error: 'not_found' });
+      expect(JSON.parse(body)).toMatchObject({ error: 'unknown_route', retryable: false });
+      expect(headers).not.toHaveProperty('retry-after');
     }
     expect(simulator.count(id)).toBe(0);
   });

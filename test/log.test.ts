@@ -123,7 +123,8 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
     ['GET', '/healthz', '/healthz', { level: 'debug', status: 200 }],
     ['GET', '/readyz', '/readyz', { level: 'debug', status: 200 }],
     ['POST', '/readyz', '/readyz', { level: 'info', status: 405, code: 'method_not_allowed' }],
-    ['GET', `/${CANARY}?${CANARY}`, 'none', { level: 'info', status: 404, code: 'not_found' }],
+    ['GET', `/${CANARY}?${CANARY}`, 'none', { level: 'info', status: 404, code: 'unknown_route' }],
+    ['OPTIONS', `/${CANARY}?${CANARY}`, 'none', { level: 'info', status: 204 }],
     ['OPTIONS', `/api/v1/invocations/${KNOWN_FORM}`, ROUTE, { level: 'info', status: 204 }],
     [
       'DELETE',

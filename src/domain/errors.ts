@@ -17,6 +17,7 @@ const ERRORS = {
   invalid_request: { status: 400, message: 'The request is malformed.', retryable: false },
   unauthorized: { status: 401, message: 'A valid grant is required.', retryable: false },
   not_found: { status: 404, message: 'No such resource.', retryable: true, retryAfter: 1 },
+  unknown_route: { status: 404, message: 'There is no such path here.', retryable: false },
   method_not_allowed: { status: 405, message: 'This method is not allowed here.', retryable: false },
   internal: { status: 500, message: 'The gateway failed.', retryable: true },
   upstream_rejected: { status: 502, message: 'Upstream rejected the request.', retryable: false },

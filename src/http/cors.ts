@@ -4,12 +4,13 @@ export interface CorsPolicy {
   allow(origin: string, headers: Record<string, string>): void;
 }
 
-const EXPOSED = 'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status';
+const EXPOSED = 'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status, Preference-Applied';
 
 /** Headers of a preflight's answer; the same for everybody, whatever was asked for. */
 export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
-  'Access-Control-Allow-Headers': 'Authorization, Content-Type, If-None-Match, X-Request-Id, x-chroma-token',
+  'Access-Control-Allow-Headers':
+    'Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, X-Request-Id, x-chroma-token',
   'Access-Control-Max-Age': '600',
 };
 

@@ -21,7 +21,8 @@ export const ALWAYS = {
 /** What every answer carries besides for an origin that may read it. */
 export const READABLE = {
   'access-control-allow-origin': APP,
-  'access-control-expose-headers': 'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status',
+  'access-control-expose-headers':
+    'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status, Preference-Applied',
 };
 const known = (cacheControl: string, cacheStatus = HIT) => ({
   age: any(/^\d+$/),
@@ -128,12 +129,7 @@ export const HEADER_ROWS: readonly HeaderRow[] = [
     status: 502,
     expected: { ...UNCACHED, 'retry-after': '2' },
   },
-  {
-    what: 'a path that is none',
-    target: () => '/nowhere',
-    status: 404,
-    expected: { ...UNCACHED, 'retry-after': '1' },
-  },
+  { what: 'a path that is none', target: () => '/nowhere', status: 404, expected: UNCACHED },
   { what: 'liveness', target: () => '/healthz', status: 200, expected: UNCACHED },
   { what: 'readiness', target: () => '/readyz', status: 200, expected: UNCACHED },
 ];
