@@ -13,7 +13,7 @@ import {
 } from './credentials.ts';
 import type { LifetimeOptions } from './domain/lifetime.ts';
 import { createEnvironment, holdsSegments, isDecodable } from './environment.ts';
-import { isOrigin } from './http/cors.ts';
+import { parseOrigins } from './http/cors.ts';
 import { LOG_LEVELS, type LogLevel } from './http/log.ts';
 
 export type StoreConfig =
@@ -137,15 +137,12 @@ export function parseConfig(
     return { kind: 'memory' };
   }
 
-  function parseOrigins(): string[] {
-    const origins = (text('CORS_ORIGINS') ?? '')
-      .split(',')
-      .map((origin) => origin.trim())
-      .filter((origin) => origin !== '');
-    if (!origins.every(isOrigin)) {
+  function parseCors(): readonly string[] {
+    const origins = parseOrigins(text('CORS_ORIGINS') ?? '');
+    if (origins === undefined) {
       bad('CORS_ORIGINS', 'must be exact origins like https://app.example, separated by commas, or *');
     }
-    return origins;
+    return origins ?? [];
   }
 
   function parseLevel(): LogLevel {
@@ -174,7 +171,7 @@ export function parseConfig(
     store,
     partition: text('CACHE_PARTITION') ?? partitionOf(upstream.origin, token),
     auth,
-    corsOrigins: parseOrigins(),
+    corsOrigins: parseCors(),
     logLevel: parseLevel(),
     shutdownDelayMs: whole('SHUTDOWN_DELAY_MS', 0, 0, MAX_TIMER_MS),
     secrets: [

@@ -13,7 +13,7 @@ import type { Sourced } from './domain/answer.ts';
 import { asGatewayError, GatewayError } from './domain/errors.ts';
 import type { InvocationId } from './domain/invocation.ts';
 import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts, scanFor } from './gateway.ts';
-import { createCorsPolicy } from './http/cors.ts';
+import { createCorsPolicy, PREFLIGHT_HEADERS, parseOrigins } from './http/cors.ts';
 import { errorReply } from './http/errors.ts';
 import { baseHeaders, requestIdOf } from './http/exchange.ts';
 import { createLog, type Log } from './http/log.ts';
@@ -39,7 +39,7 @@ export default {
     try {
       app ??= createWorkerApp(env);
     } catch (error) {
-      return misconfigured(request, error);
+      return misconfigured(request, env, error);
     }
     const response = app.fetch(request, env, ctx);
     // Else workerd drops what runs for a caller that resets its connection, timers and `finally` included: a place
@@ -149,18 +149,26 @@ function createWorkerLog(config: Config): Log {
   });
 }
 
-/** A bad environment: callers get `internal`, the log gets the names of the variables, nobody a value. */
-function misconfigured(request: Request, thrown: unknown): Response {
+/**
+ * A bad environment: callers get `internal`, the log gets the names of the variables, nobody a value. A front end may
+ * read that much (contract §6): preflights are answered, with the origins of `CORS_ORIGINS` if it is good itself.
+ */
+function misconfigured(request: Request, env: Bindings, thrown: unknown): Response {
   const problems = thrown instanceof ConfigError ? thrown.problems : ['unexpected error at start'];
   console.error(JSON.stringify({ level: 'fatal', time: Date.now(), msg: 'bad environment', problems }));
+  const { method } = request;
   const exchange = {
-    method: request.method,
+    method,
     route: 'none',
     requestId: requestIdOf(request.headers.get('x-request-id') ?? undefined),
-    origin: undefined,
+    origin: request.headers.get('origin') ?? undefined,
     startedAt: Date.now(),
   };
-  const headers = baseHeaders(exchange, createCorsPolicy([]));
+  const listed = typeof env.CORS_ORIGINS === 'string' ? env.CORS_ORIGINS : '';
+  const headers = baseHeaders(exchange, createCorsPolicy(parseOrigins(listed) ?? []));
+  if (method === 'OPTIONS') {
+    return new Response(null, { status: 204, headers: { ...headers, ...PREFLIGHT_HEADERS } });
+  }
   const reply = errorReply(new GatewayError('internal'), headers, Math.random);
-  return new Response(request.method === 'HEAD' ? null : reply.body, reply);
+  return new Response(method === 'HEAD' ? null : reply.body, reply);
 }
