@@ -121,6 +121,26 @@ describe.each(RUNTIMES)("an identity provider's grants on %s", (runtime) => {
     });
   });
 
+  it('#149 #35 a key named twice, or several under one name or none: each that fits is tried', async () => {
+    const [second, third] = [await createSigner('ES256'), await createSigner('RS256')];
+    const named = (kid: string | undefined) => [ec, ec, second, third].map(({ jwk }) => ({ ...jwk, kid }));
+    const encryption = { ...ec.jwk, kid: 'same', use: 'enc' };
+    for (const [kid, keys] of [
+      ['same', [encryption, ...named('same')]],
+      [undefined, named(undefined)],
+    ] as const) {
+      idp.answer = (_, response) => response.end(JSON.stringify({ keys }));
+      idp.asked = 0;
+      const gateway = await start();
+      const refused = (token: string) => expectRefused({ gateway, simulator }, known, bearer(token), INVALID);
+      for (const signer of [ec, second, third]) await accepted(gateway, await signNow(signer, { kid }));
+      await refused(await signNow(await createSigner('ES256'), { kid }));
+      await refused(await signNow(ec, { kid: kid === undefined ? 'same' : undefined }));
+      expect(idp.asked).toBe(1);
+      await gateway.stop();
+    }
+  });
+
   it('#39 #51 cold: 503 `auth_unavailable` whatever stands there instead of keys, until keys do', async () => {
     const gateway = await start();
     const text = (body: string, status = 200): RequestListener => {

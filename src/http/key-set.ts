@@ -27,7 +27,8 @@ const POLL_MS = 20;
 /** The keys that may have signed a token. */
 export interface KeySet {
   /**
-   * The keys of that id; without one, the keys that have none themselves. Empty when there is none.
+   * The keys of that id, of which a provider may publish several; without an id all keys, but only where no key has
+   * one (#35). Empty when there is none.
    * Rejects with `auth_unavailable` when the provider is unreachable and nothing is held.
    */
   keysOf(kid: string | undefined): Promise<JWK[]>;
@@ -72,7 +73,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
     async keysOf(kid) {
       for (;;) {
         const warm = held !== undefined && now() - held.fetchedAt < KEEP_MS ? held : undefined;
-        const found = warm?.keys.filter((key) => key.kid === kid) ?? [];
+        const found = keysFor(kid, warm?.keys ?? []);
         const unknown = found.length === 0 && kid !== undefined;
         if (warm && !unknown && within(REFRESH_AFTER_MS, warm.fetchedAt)) return found;
         if (within(DEADLINE_MS, askingSince)) {
@@ -88,6 +89,12 @@ export function createKeySet(options: KeySetOptions): KeySet {
       }
     },
   };
+}
+
+/** A token that names no key is tried against a set that names none, and against nothing else (#35, #149). */
+function keysFor(kid: string | undefined, keys: readonly JWK[]): JWK[] {
+  if (kid === undefined && keys.some((key) => key.kid !== undefined)) return [];
+  return keys.filter((key) => key.kid === kid);
 }
 
 /**

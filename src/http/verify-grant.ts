@@ -27,6 +27,8 @@ export type VerifyGrant = (token: string) => Promise<GrantTerm>;
 
 const SYMMETRIC = ['HS256'];
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+/** How many published keys one token may be verified with: what a made-up token can make us compute. */
+const MAX_TRIES = 16;
 
 // RFC 7515 §4.1: a token may not bring its own key or say where to get one, nor extensions we must understand.
 const headerShape = z.object({
@@ -80,16 +82,26 @@ function withSecrets(secrets: readonly string[]): VerifySignature {
   };
 }
 
+/** A provider may publish a key twice, or several under one id or none: each that fits is tried (#149). */
 function withKeySet(keySet: KeySet): VerifySignature {
   return async (token, { kid }) => {
     const keys = await keySet.keysOf(kid);
     if (keys.length === 0) throw unauthorized('no_such_key');
-    try {
-      // A set of its own for each token: jose caches promises in it, which Workers' requests may not share.
-      return (await compactVerify(token, createLocalJWKSet({ keys }), { algorithms: ASYMMETRIC })).payload;
-    } catch (error) {
-      throw unauthorized('wrong_signature', error);
+    let tried = 0;
+    let cause: unknown;
+    for (const key of keys) {
+      try {
+        // A set of its own for each try: jose gives up on one in which several fit, and it caches promises, which
+        // Workers' requests may not share.
+        const one = createLocalJWKSet({ keys: [key] });
+        return (await compactVerify(token, one, { algorithms: ASYMMETRIC })).payload;
+      } catch (error) {
+        cause = error;
+        // Of another kind, for another algorithm or another use: this key costs nothing.
+        if (!(error instanceof errors.JWKSNoMatchingKey) && ++tried === MAX_TRIES) break;
+      }
     }
+    throw unauthorized('wrong_signature', cause);
   };
 }
 

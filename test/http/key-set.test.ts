@@ -1,8 +1,18 @@
 import { createHmac } from 'node:crypto';
 import { exportSPKI, generateKeyPair, type JWK } from 'jose';
 import { afterEach, describe, expect, test } from 'vitest';
-import { closeServers, createSigner, ec, listen, provider, rsa, sign, signers } from './identity-provider.ts';
-import { claimsIn, encode, NOW, outcomeOf, REFUSED } from './tokens.ts';
+import {
+  closeServers,
+  createSigner,
+  ec,
+  listen,
+  provider,
+  rsa,
+  type Signer,
+  sign,
+  signers,
+} from './identity-provider.ts';
+import { claimsIn, EXPIRED, encode, NOW, outcomeOf, REFUSED } from './tokens.ts';
 
 afterEach(closeServers);
 
@@ -88,20 +98,28 @@ describe("an identity provider's keys", () => {
     expect(idp.asked).toBe(2);
   });
 
-  test('#35 without a key id only keys without one count, and several of a kind are too many', async () => {
+  test('#35 #149 without a key id every key is tried, but only where no published key has one', async () => {
     const { idp, clock, authenticate, serve } = await provider();
     await outcomeOf(authenticate, await sign(ec));
     clock.now = NOW + 31_000;
     expect(await outcomeOf(authenticate, await sign(ec, { kid: undefined }))).toMatchObject(REFUSED);
     expect(idp.asked).toBe(1);
 
-    const anonymous = await createSigner('ES256');
+    const anonymous = [await createSigner('ES256'), await createSigner('ES256'), await createSigner('RS256')];
+    const [first, second, third] = anonymous.map(({ jwk }) => jwk) as [JWK, JWK, JWK];
     clock.now = NOW + 600_000;
-    serve(anonymous.jwk, rsa.jwk);
-    expect((await outcomeOf(authenticate, await sign(anonymous, {}, 900))).grant).toBeDefined();
+    serve(first, second, third);
+    for (const signer of anonymous) {
+      expect((await outcomeOf(authenticate, await sign(signer, {}, 900))).grant).toBeDefined();
+      expect(await outcomeOf(authenticate, await sign(signer, { kid: 'x' }, 900))).toMatchObject(REFUSED);
+    }
+    const stranger = await createSigner('ES256');
+    expect(await outcomeOf(authenticate, await sign(stranger, {}, 900))).toMatchObject(REFUSED);
+
     clock.now = NOW + 1_200_000;
-    serve(anonymous.jwk, (await createSigner('ES256')).jwk);
-    expect(await outcomeOf(authenticate, await sign(anonymous, {}, 1_800))).toMatchObject(REFUSED);
+    serve(first, rsa.jwk);
+    expect(await outcomeOf(authenticate, await sign(anonymous[0]!, {}, 1_800))).toMatchObject(REFUSED);
+    expect((await outcomeOf(authenticate, await sign(rsa, {}, 1_800))).grant).toBeDefined();
   });
 
   test('a new key is found by its id, and all who wait for it wait on one question', async () => {
@@ -134,5 +152,88 @@ describe("an identity provider's keys", () => {
     const { authenticate } = await provider([...odd, { ...rsa.jwk, n: undefined, kid: 'broken' }, ec.jwk]);
     expect((await outcomeOf(authenticate, await sign(ec))).grant).toBeDefined();
     expect(await outcomeOf(authenticate, await sign(rsa, { kid: 'broken' }))).toMatchObject(REFUSED);
+  });
+});
+
+describe('several published keys under one id', () => {
+  const named = (signer: Signer, more: object = {}): JWK => ({ ...signer.jwk, kid: 'same', ...more });
+  const accepts = async (keys: JWK[], signer: Signer) => {
+    const { authenticate } = await provider(keys);
+    return (await outcomeOf(authenticate, await sign(signer, { kid: 'same' }))).grant !== undefined;
+  };
+
+  test('#149 a key that is published twice, or thrice, verifies', async () => {
+    for (const signer of signers) {
+      for (const count of [2, 3]) {
+        const keys = Array.from({ length: count }, () => named(signer));
+        expect(await accepts(keys, signer), signer.alg).toBe(true);
+      }
+      expect(await accepts([named(signer), named(signer, { alg: undefined, use: undefined })], signer)).toBe(
+        true,
+      );
+    }
+  });
+
+  test('#149 of several keys each that fits is tried, in whatever order they stand', async () => {
+    const others = await Promise.all([ec, ec, rsa].map(({ alg }) => createSigner(alg)));
+    const published = [ec, rsa, ...others];
+    for (const keys of [
+      published.map((signer) => named(signer)),
+      published.map((signer) => named(signer)).reverse(),
+    ]) {
+      for (const signer of published) expect(await accepts(keys, signer)).toBe(true);
+      expect(await accepts(keys, await createSigner('ES256'))).toBe(false);
+    }
+  });
+
+  test('#149 a key for something else, or one that nobody can read, does not stand in the way', async () => {
+    const [other, small] = [await createSigner('ES256'), await createSigner('EdDSA')];
+    const odd: JWK[] = [
+      named(ec, { use: 'enc' }),
+      named(ec, { key_ops: ['sign'] }),
+      named(ec, { alg: 'ES384' }),
+      named(ec, { alg: 'ECDH-ES' }),
+      named(ec, { crv: 'P-384' }),
+      named(ec, { x: 'AAAA' }),
+      named(ec, { x: undefined }),
+      named(ec, { y: other.jwk.y }),
+      named(rsa, { alg: undefined, n: 'AQAB' }),
+      named(small),
+      { kty: 'oct', k: 'AAAA', kid: 'same' },
+      { kty: 'XYZ', kid: 'same' },
+    ];
+    for (const key of odd) {
+      expect(await accepts([key, named(ec)], ec), JSON.stringify(key)).toBe(true);
+      expect(await accepts([named(ec), key], ec)).toBe(true);
+      expect(await accepts([key, named(other)], ec), JSON.stringify(key)).toBe(false);
+    }
+    expect(await accepts([...odd, named(ec)], ec)).toBe(true);
+    expect(await accepts([named(rsa, { alg: 'PS256' }), named(rsa, { alg: undefined })], rsa)).toBe(true);
+  });
+
+  test('#149 #34 no key lends another its algorithm or use', async () => {
+    const pss = { ...rsa, alg: 'PS256', privateKey: (await generateKeyPair('PS256')).privateKey };
+    expect(await accepts([named(rsa), named(ec)], pss)).toBe(false);
+    expect(await accepts([named(ec, { use: 'enc' }), named(await createSigner('ES256'))], ec)).toBe(false);
+    const { idp, authenticate } = await provider([named(rsa), named(rsa), named(ec)]);
+    for (const secret of [await exportSPKI(rsa.publicKey), JSON.stringify(named(rsa)), '']) {
+      const signed = `${encode({ alg: 'HS256', kid: 'same' })}.${encode(claimsIn(60))}`;
+      const token = `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+      expect(await outcomeOf(authenticate, token)).toMatchObject(REFUSED);
+    }
+    expect(idp.asked).toBe(0);
+  });
+
+  test('#149 what is wrong with the claims is said whichever key it was', async () => {
+    const { authenticate } = await provider([named(await createSigner('ES256')), named(ec), named(ec)]);
+    expect(await outcomeOf(authenticate, await sign(ec, { kid: 'same' }, -60))).toMatchObject(EXPIRED);
+  });
+
+  test('#149 sixteen keys that fit are tried and no more; those that do not fit cost nothing', async () => {
+    const others = await Promise.all(Array.from({ length: 16 }, () => createSigner('ES256')));
+    const keys = others.map((signer) => named(signer));
+    const unfit = Array.from({ length: 40 }, () => named(signers[3]!));
+    expect(await accepts([...unfit, ...keys.slice(0, 15), named(ec)], ec)).toBe(true);
+    expect(await accepts([...keys, named(ec)], ec)).toBe(false);
   });
 });
