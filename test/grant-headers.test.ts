@@ -7,7 +7,7 @@ import { createSimulator, type Simulator } from '../simulator/simulator.ts';
 import { type Gateway, RUNTIMES, startGateway, TOKEN } from './support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor, SECRET } from './support/grants.ts';
 import { exchange, statuses } from './support/raw-socket.ts';
-import { APP, askAs, expectRefused, lineOf, NO_TOKEN } from './support/refusals.ts';
+import { APP, askAs, expectRefused, INVALID, lineOf, NO_TOKEN } from './support/refusals.ts';
 
 describe.each(RUNTIMES)('showing a grant on %s', (runtime) => {
   let simulator: Simulator;
@@ -74,6 +74,26 @@ describe.each(RUNTIMES)('showing a grant on %s', (runtime) => {
     }
     const same = await raw([`Authorization: Bearer ${good}`, `x-chroma-token: ${good}`]);
     expect(statuses(same)).toEqual([200]);
+  });
+
+  it('#33 #44 what one header has shown before is not good for the other: both are looked at each time', async () => {
+    const mine = grantFor({ invocations: [known] });
+    const other = grantFor({ invocations: [simulator.addJob()] });
+    for (const headers of [
+      bearer(mine),
+      { 'x-chroma-token': mine },
+      { ...bearer(mine), 'x-chroma-token': mine },
+    ]) {
+      for (let round = 0; round < 2; round++) expect((await askAs(gateway, known, headers)).status).toBe(200);
+    }
+    await refused({ ...bearer(mine), 'x-chroma-token': other }, INVALID);
+    await refused({ ...bearer(other), 'x-chroma-token': mine }, INVALID);
+    await refused({ authorization: 'Bearer', 'x-chroma-token': mine }, INVALID);
+    await refused({ authorization: mine }, NO_TOKEN);
+    await refused({}, NO_TOKEN);
+    for (const headers of [bearer(other), { 'x-chroma-token': other }]) {
+      expect((await askAs(gateway, known, headers)).status).toBe(404);
+    }
   });
 
   it('#33 a grant in the query is no grant, and neither is ever logged', async () => {

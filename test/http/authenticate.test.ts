@@ -111,6 +111,49 @@ describe('what is remembered', () => {
     }
   });
 
+  test('#33 #44 both headers are the key: one alone, or with another beside it, is a stranger', async () => {
+    const mine = mint(claimsIn(60, { read: { databases: ['mine'] } }));
+    const other = mint(claimsIn(60, { read: { databases: ['other'] } }));
+    const shown = [
+      { authorization: `Bearer ${mine}` },
+      { chromaToken: mine },
+      { authorization: `Bearer ${mine}`, chromaToken: mine },
+      { authorization: 'Basic dXNlcjpwYXNz', chromaToken: mine },
+    ];
+    const wrong = [
+      { authorization: `Bearer ${mine}`, chromaToken: other },
+      { authorization: `Bearer ${other}`, chromaToken: mine },
+      { authorization: 'Bearer', chromaToken: mine },
+      { authorization: `Bearer ${mine}`, chromaToken: `${mine}x` },
+      { chromaToken: `Bearer ${mine}` },
+      { authorization: mine },
+      { authorization: `Basic ${mine}` },
+      {},
+    ];
+    for (const first of shown) {
+      const { authenticate } = gateway();
+      expect((await outcomeOfHeaders(authenticate, first)).grant).toBeDefined();
+      for (const headers of wrong) {
+        const outcome = await outcomeOfHeaders(authenticate, headers);
+        expect([outcome.code, outcome.grant], JSON.stringify([first, headers])).toEqual([
+          'unauthorized',
+          undefined,
+        ]);
+      }
+      // Who shows another grant in either header gets that one, not what was remembered beside it.
+      for (const headers of [
+        { authorization: `Bearer ${other}` },
+        { chromaToken: other },
+        { authorization: 'Basic dXNlcjpwYXNz', chromaToken: other },
+      ]) {
+        const { grant } = await outcomeOfHeaders(authenticate, headers);
+        expect(grant?.read, JSON.stringify([first, headers])).toMatchObject({
+          databases: new Set(['other']),
+        });
+      }
+    }
+  });
+
   test('#44 a grant that ends while remembered is refused from that moment on', async () => {
     const { authenticate, clock } = gateway();
     await outcomeOf(authenticate, GOOD);
