@@ -9,7 +9,7 @@ import { VERSION } from './domain/version.ts';
 import { type Authenticate, createAuthenticator } from './http/authenticate.ts';
 import { createKeySet } from './http/key-set.ts';
 import type { Log } from './http/log.ts';
-import { createUpstreamLog, type UpstreamLog } from './http/upstream-log.ts';
+import { createUpstreamLog, type LastTold, type UpstreamLog } from './http/upstream-log.ts';
 import { createBulkhead } from './upstream/bulkhead.ts';
 import { type ChromaSource, createChromaSource } from './upstream/chroma-source.ts';
 import { createGuard, type Guard } from './upstream/guard.ts';
@@ -25,8 +25,9 @@ export interface Upstream {
   readonly calls: UpstreamLog;
 }
 
-export function createUpstream(config: Config, transport: Transport, log: Log): Upstream {
-  const calls = createUpstreamLog(log);
+/** @param foreign as in {@link createUpstreamLog} */
+export function createUpstream(config: Config, transport: Transport, log: Log, foreign?: LastTold): Upstream {
+  const calls = createUpstreamLog(log, Date.now, foreign);
   const chroma = createChromaSource({
     baseUrl: config.upstream.baseUrl,
     token: config.token,

@@ -17,6 +17,7 @@ import { createCorsPolicy, PREFLIGHT_HEADERS, parseOrigins } from './http/cors.t
 import { errorReply } from './http/errors.ts';
 import { baseHeaders, requestIdOf } from './http/exchange.ts';
 import { createLog, type Log } from './http/log.ts';
+import type { LastTold } from './http/upstream-log.ts';
 import { createBulkhead } from './upstream/bulkhead.ts';
 import { createFetchTransport } from './upstream/fetch-transport.ts';
 import { createGuard } from './upstream/guard.ts';
@@ -33,6 +34,9 @@ const ISOLATE_SLACK_MS = 500;
 
 /** One a isolate, made by the first request: an isolate's bindings never change. */
 let app: App | undefined;
+
+/** For all objects of an isolate: each is asked about one id only, and a wrong host is wrong for all. */
+const foreign: LastTold = { at: Number.NEGATIVE_INFINITY };
 
 export default {
   async fetch(request: Request, env: Bindings, ctx: ExecutionContext): Promise<Response> {
@@ -53,7 +57,7 @@ function createWorkerApp(env: Bindings): App {
   const config = parseConfig(env, 'workers');
   const log = createWorkerLog(config);
   const { timeoutMs, maxConcurrency } = config.upstream;
-  const { chroma, calls } = createUpstream(config, createFetchTransport(fetch), log);
+  const { chroma, calls } = createUpstream(config, createFetchTransport(fetch), log, foreign);
   const objects = createObjectSource({
     stubOf: (id) => env.INVOCATIONS.getByName(`${config.partition}:${id}`),
     direct: chroma,
@@ -102,7 +106,7 @@ export class InvocationObject extends DurableObject<Bindings> {
     super(ctx, env);
     const config = parseConfig(env, 'workers');
     this.#log = createWorkerLog(config);
-    const { chroma } = createUpstream(config, createFetchTransport(fetch), this.#log);
+    const { chroma } = createUpstream(config, createFetchTransport(fetch), this.#log, foreign);
     const parts = readThroughParts(config);
     this.#readThrough = createReadThrough({
       ...parts,

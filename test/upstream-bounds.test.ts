@@ -151,9 +151,9 @@ describe('#67 the event loop', () => {
       baseUrl: 'http://127.0.0.1:1',
       token: TOKEN,
       userAgent: 'test',
-      transport: async ({ wantsBody }) => {
+      transport: async ({ wishFor }) => {
         const head = { status: 200, header: () => undefined, headerText: () => '' };
-        return { head, body: wantsBody(head) ? bytes : undefined };
+        return { head, body: wishFor(head) === 'nothing' ? undefined : bytes };
       },
       secrets: createSecretScan([TOKEN]),
       now: Date.now,

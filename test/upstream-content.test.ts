@@ -65,6 +65,17 @@ describe.each(RUNTIMES)('upstream content on %s', (runtime) => {
     }
   });
 
+  it('#153 a Content-Encoding that encodes nothing is none, however it is written', async () => {
+    for (const coding of ['', '\t', 'identity ', ' IDENTITY\t', ',', 'identity, identity', ', identity ,']) {
+      await rig.relayed(jobText, [`Content-Encoding:${coding}`]);
+    }
+    await rig.relayed(jobText, ['Content-Encoding: identity', 'Content-Encoding: Identity']);
+    for (const coding of ['x-identity', 'identity-x', 'identity, x', 'x identity', '"identity"', '*']) {
+      const line = await rig.unusable(jobText, [`Content-Encoding: ${coding}`]);
+      expect(line.reason).toBe('content_encoding');
+    }
+  });
+
   it('#68 a status that we do not know is relayed as in-flight, never terminal, and counted', async () => {
     const readyz = async () => {
       const body = (await (await fetch(`${rig.gateway.url}/readyz`)).json()) as {

@@ -11,7 +11,7 @@ afterEach(() => {
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('the retry', () => {
-  const failing = (call: Call) => call.fail('upstream_unavailable', { mayRetry: true });
+  const failing = (call: Call) => call.fail('upstream_unavailable', { retry: 'within_budget' });
 
   it.each([0, 0.25, 0.5, 0.999])(
     'has full jitter: at %d of the range it waits that part of 100 ms',
@@ -28,7 +28,8 @@ describe('the retry', () => {
   it('lives on the same deadline, and is told of it by the same signal', async () => {
     const { ask, calls } = guarded(
       (call) => {
-        if (call.number === 1) setTimeout(() => call.fail('upstream_unavailable', { mayRetry: true }), 700);
+        if (call.number === 1)
+          setTimeout(() => call.fail('upstream_unavailable', { retry: 'within_budget' }), 700);
       },
       { deadlineMs: 1_000, random: () => 0.5 },
     );

@@ -10,13 +10,20 @@ import { useRig } from './support/upstream-rig.ts';
 const ORIGIN = 'https://app.example';
 /** Without the dates, which are others in each run. */
 const nameOf = ({ status, headers }: ResponseRow) =>
-  [status, ...headers].join(', ').replace(/\w{3}, \d.* GMT/, 'a date');
+  [status, ...headers].join(', ').replace(/\w+, \d.* GMT|Sun \w{3} .*/, "a date");
+
+/** workerd drops a field without a value before we can see it. */
+const isOnWorkerd = ({ headers }: ResponseRow) => !headers.includes('Retry-After: ');
 
 describe.each(RUNTIMES)('upstream statuses on %s', (runtime) => {
   const rig = useRig(runtime, { CORS_ORIGINS: ORIGIN });
   beforeEach(() => rig.calm());
 
-  it.each(RESPONSE_ROWS.map((row) => [nameOf(row), row.code, row] as const))(
+  const rows = RESPONSE_ROWS.filter((row) => runtime === 'node' || isOnWorkerd(row));
+  for (const row of RESPONSE_ROWS) {
+    if (!rows.includes(row)) it.skip(`#153 ${nameOf(row)}: workerd shows no field without a value`, () => {});
+  }
+  it.each(rows.map((row) => [nameOf(row), row.code, row] as const))(
     '%s becomes %s',
     async (_name, code, row) => {
       const words = '{"error":"ChromaError","message":"SECRET WORDS"}';

@@ -18,9 +18,9 @@ const [before = '', after = ''] = JOB_BODY.split(JOB_ID);
 
 /** Bytes of their own for every answer, as a socket would bring them. */
 const head = { status: 200, header: () => undefined, headerText: () => '' };
-const transport: Transport = async ({ url, wantsBody }) => {
+const transport: Transport = async ({ url, wishFor }) => {
   const bytes = Buffer.from(before + url.slice(-JOB_ID.length) + after);
-  return { head, body: wantsBody(head) ? bytes : undefined };
+  return { head, body: wishFor(head) === 'nothing' ? undefined : bytes };
 };
 
 const chroma = createChromaSource({

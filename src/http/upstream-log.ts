@@ -1,4 +1,4 @@
-/** Upstream's trouble, logged once a call however many callers waited, and counted for `/readyz`. */
+/** Upstream's trouble, logged once per call however many callers waited, and counted for `/readyz`. */
 import type { UpstreamCall } from '../upstream/chroma-source.ts';
 import type { Log } from './log.ts';
 
@@ -7,19 +7,46 @@ export interface UpstreamLog {
   counts(): { readonly calls: number; readonly failures: number; readonly contractDrift: number };
 }
 
-export function createUpstreamLog(log: Log): UpstreamLog {
+/** When something was last logged, epoch ms: shared by logs that are to say it no more often together. */
+export interface LastTold {
+  at: number;
+}
+
+/** A wrong host answers every question so; one line per minute is enough. */
+const FOREIGN_EVERY_MS = 60_000;
+
+/**
+ * @param now epoch ms
+ * @param foreign when a 404 that is not Chroma's was last logged
+ */
+export function createUpstreamLog(
+  log: Log,
+  now: () => number,
+  foreign: LastTold = { at: Number.NEGATIVE_INFINITY },
+): UpstreamLog {
   let calls = 0;
   let failures = 0;
   let contractDrift = 0;
+
+  function reportForeign(call: Omit<UpstreamCall, 'oddity'>): void {
+    if (Math.abs(now() - foreign.at) < FOREIGN_EVERY_MS) return; // a clock may be set back
+    foreign.at = now();
+    log.event('warn', 'upstream answered 404, but not as Chroma does: is UPSTREAM_URL right?', { ...call });
+  }
+
   return {
-    report({ drift, ...call }) {
+    report({ oddity, ...call }) {
       calls++;
       if (call.code !== undefined) {
-        failures++;
-        log.event(ALARMS.has(call.reason) ? 'error' : 'warn', 'upstream call failed', call);
-      } else if (drift) {
+        const isDead = call.reason === 'dead_connection';
+        if (!isDead) failures++;
+        const level = ALARMS.has(call.reason) ? 'error' : isDead ? 'info' : 'warn';
+        log.event(level, 'upstream call failed', call);
+      } else if (oddity === 'drift') {
         contractDrift++;
         log.event('warn', 'contract drift: unknown status', call);
+      } else if (oddity === 'foreign_404') {
+        reportForeign(call);
       }
     },
     counts: () => ({ calls, failures, contractDrift }),

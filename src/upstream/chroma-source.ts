@@ -6,7 +6,8 @@ import type { Sourced } from '../domain/answer.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { type InvocationId, parseJob } from '../domain/invocation.ts';
 import type { SecretScan } from '../domain/secret.ts';
-import type { ResponseHead, Transport } from './transport.ts';
+import { isChromaError } from './chroma-error.ts';
+import type { Connection, ResponseHead, Transport } from './transport.ts';
 import { asFailure, failureOf, type Phase, unusable } from './upstream-failure.ts';
 
 /** One finished upstream call, for the log: never a body or a token, and of the headers the media type only. */
@@ -22,9 +23,12 @@ export interface UpstreamCall {
   readonly reason?: string | undefined;
   /** The runtime's own error code, where there is one: `CERT_HAS_EXPIRED`. */
   readonly cause?: string | undefined;
-  /** A status we do not know: upstream's contract has moved. */
-  readonly drift?: boolean | undefined;
+  /** What is odd about it though it did not fail. */
+  readonly oddity?: Oddity | undefined;
 }
+
+/** `drift`: a status we do not know, upstream's contract has moved. `foreign_404`: not in Chroma's own words. */
+export type Oddity = 'drift' | 'foreign_404';
 
 export interface ChromaSourceOptions {
   /** Origin and optional path prefix, without a trailing slash. */
@@ -41,7 +45,7 @@ export interface ChromaSourceOptions {
 /** A source whose calls can be ended from outside. */
 export interface ChromaSource {
   /** Rejects with an `UpstreamFailure`; once `signal` aborts, with `upstream_timeout`. */
-  ask(id: InvocationId, signal: AbortSignal): Promise<Sourced>;
+  ask(id: InvocationId, signal: AbortSignal, connection?: Connection): Promise<Sourced>;
 }
 
 /** Contract §5: an answer is at most 256 KiB. */
@@ -56,14 +60,14 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     'x-chroma-token': options.token,
   };
 
-  async function ask(id: InvocationId, signal: AbortSignal): Promise<Sourced> {
+  async function ask(id: InvocationId, signal: AbortSignal, on: Connection = 'any'): Promise<Sourced> {
     const startedAt = now();
-    const seen: Seen = { status: undefined, mediaType: undefined, bytes: 0 };
+    const seen: Seen = { status: undefined, mediaType: undefined, bytes: 0, oddity: undefined };
     const finished = (rest: Partial<UpstreamCall>) =>
       report({ invocationId: id, durationMs: now() - startedAt, ...seen, ...rest });
     try {
-      const sourced = await exchange(id, signal, seen);
-      finished({ drift: sourced.answer.kind === 'job' && sourced.answer.status === 'unrecognised' });
+      const sourced = await exchange(id, signal, on, seen);
+      finished({});
       return sourced;
     } catch (thrown) {
       const failure = asFailure(thrown, signal, seen.status !== undefined);
@@ -73,16 +77,23 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     }
   }
 
-  async function exchange(id: InvocationId, signal: AbortSignal, seen: Seen): Promise<Sourced> {
+  async function exchange(
+    id: InvocationId,
+    signal: AbortSignal,
+    connection: Connection,
+    seen: Seen,
+  ): Promise<Sourced> {
     const { head, body, distrust } = await transport({
       url: `${baseUrl}/api/v1/invocations/${id}`,
       headers,
       signal,
+      connection,
       maxBytes: MAX_BODY_BYTES,
-      wantsBody(head) {
+      wishFor(head) {
         seen.status = head.status;
         seen.mediaType = MEDIA_TYPE.exec(head.header('content-type') ?? '')?.[0];
-        return head.status === 200 && !isEncoded(head);
+        if (head.status === 404) return 'glimpse'; // an answer whatever its body is
+        return head.status === 200 && !isEncoded(head) ? 'whole' : 'nothing';
       },
       onProgress(bytes) {
         seen.bytes = bytes;
@@ -91,7 +102,10 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     const sourced = (answer: Sourced['answer']): Sourced => {
       return { answer, answeredAt: now(), cache: 'miss', revalidated: false, stored: false };
     };
-    if (head.status === 404) return sourced({ kind: 'missing' });
+    if (head.status === 404) {
+      if (body !== undefined && !isChromaError(body)) seen.oddity = 'foreign_404';
+      return sourced({ kind: 'missing' });
+    }
     if (head.status !== 200) throw failureOf(head, now());
     if (body === undefined) throw unusable('content_encoding', 'headers');
     if (body === 'too_large') throw unusable(body, 'body');
@@ -101,15 +115,18 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     const job = parseJob(id, text);
     if (job === 'wrong_id') distrust?.();
     if (typeof job === 'string') throw unusable(job, 'parse');
+    if (job.status === 'unrecognised') seen.oddity = 'drift';
     return sourced(job);
   }
 
   return { ask };
 }
 
+/** A list (RFC 9110 §8.4) in which an empty element is none and `identity` changes nothing. */
 function isEncoded(head: ResponseHead): boolean {
-  const encoding = head.header('content-encoding');
-  return encoding !== undefined && encoding.toLowerCase() !== 'identity';
+  return /[^\s,]/.test(
+    (head.header('content-encoding') ?? '').replace(/(^|[\s,])identity(?=[\s,]|$)/gi, '$1'),
+  );
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
@@ -128,6 +145,7 @@ interface Seen {
   status: number | undefined;
   mediaType: string | undefined;
   bytes: number;
+  oddity: Oddity | undefined;
 }
 
 /** Without its parameters, which could hold anything. */

@@ -1,8 +1,9 @@
 /**
  * The transport for runtimes with the standard `fetch` and no other client: Workers. `redirect: 'manual'`,
- * because fetch delivers `x-chroma-token` to wherever a redirect points (facts M1).
+ * because fetch delivers `x-chroma-token` to wherever a redirect points (facts M1). The platform hides connections:
+ * whether one is new is not ours to choose.
  */
-import { type Transport, TransportFault, type UpstreamRequest } from './transport.ts';
+import { GLIMPSE_BYTES, GLIMPSE_MS, type Transport, TransportFault } from './transport.ts';
 
 /** Cloudflare's own answers for a TLS failure towards the host that was asked. */
 const TLS_STATUSES: readonly number[] = [525, 526];
@@ -26,31 +27,57 @@ export function createFetchTransport(fetcher: typeof fetch): Transport {
       header: (name: string) => response.headers.get(name) ?? undefined,
       headerText: () => [...response.headers].join('\n'),
     };
-    if (request.wantsBody(head)) return { head, body: await read(response.body, request) };
-    letGo(response);
-    return { head, body: undefined };
+    const wish = request.wishFor(head);
+    if (wish === 'nothing' || response.body === null) {
+      letGo(response);
+      return { head, body: wish === 'nothing' ? undefined : new Uint8Array() };
+    }
+    const reader = response.body.getReader();
+    const { maxBytes, onProgress } = request;
+    const body = wish === 'whole' ? read(reader, maxBytes, onProgress) : glimpse(reader, onProgress);
+    return { head, body: await body };
   };
 }
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 function letGo(response: Response): void {
   response.body?.cancel().catch(() => {});
 }
 
 async function read(
-  body: ReadableStream<Uint8Array> | null,
-  { maxBytes, onProgress }: UpstreamRequest,
+  reader: Reader,
+  maxBytes: number,
+  onProgress: (bytes: number) => void,
 ): Promise<Uint8Array | 'too_large'> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  try {
-    for await (const chunk of body ?? []) {
-      bytes += chunk.byteLength;
-      onProgress(bytes);
-      if (bytes > maxBytes) return 'too_large'; // leaving the loop cancels the rest
-      chunks.push(chunk);
+  for (;;) {
+    const { done, value } = await reader.read().catch((error: unknown) => {
+      throw new TransportFault('reset', error);
+    });
+    if (done) return Buffer.concat(chunks);
+    bytes += value.byteLength;
+    onProgress(bytes);
+    if (bytes > maxBytes) {
+      reader.cancel().catch(() => {});
+      return 'too_large';
     }
-  } catch (error) {
-    throw new TransportFault('reset', error);
+    chunks.push(value);
   }
-  return Buffer.concat(chunks);
+}
+
+async function glimpse(
+  reader: Reader,
+  onProgress: (bytes: number) => void,
+): Promise<Uint8Array | 'too_large' | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), GLIMPSE_MS);
+  });
+  const body = read(reader, GLIMPSE_BYTES, onProgress).catch(() => undefined);
+  const seen = await Promise.race([body, late]);
+  clearTimeout(timer);
+  if (seen === undefined) reader.cancel().catch(() => {});
+  return seen;
 }

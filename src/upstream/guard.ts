@@ -14,6 +14,7 @@ import { type Deadline, startDeadline } from './deadline.ts';
 import { type News, newsOf } from './news.ts';
 import { createPause } from './pause.ts';
 import { createRetryBudget } from './retry-budget.ts';
+import type { Connection } from './transport.ts';
 import { UpstreamFailure } from './upstream-failure.ts';
 
 export interface GuardOptions {
@@ -24,7 +25,7 @@ export interface GuardOptions {
   readonly deadlineMs: number;
   /** What the source may know by itself, for when it must not ask; never rejects. */
   readonly recall?: ((id: InvocationId) => Promise<Sourced | undefined>) | undefined;
-  /** At most one retry a lookup; off around a source that retries by itself. */
+  /** At most one retry per lookup; off around a source that retries by itself. */
   readonly retries: boolean;
   /** ms of a clock that nobody sets. */
   readonly now: () => number;
@@ -47,7 +48,7 @@ export interface Guard extends InvocationSource {
 
 /** Beyond the deadline, by which every call has ended that can still end. */
 const LOST_SLACK_MS = 1_000;
-/** Full jitter over this; short, because a reset of a reused socket is the usual cause. */
+/** Full jitter over this; short, because a caller waits. */
 const RETRY_WITHIN_MS = 100;
 
 /** How one call ended. */
@@ -67,9 +68,9 @@ export function createGuard(options: GuardOptions): Guard {
     pause.check();
   }
 
-  async function call(id: InvocationId, deadline: Deadline): Promise<Ended> {
+  async function call(id: InvocationId, deadline: Deadline, on: Connection): Promise<Ended> {
     try {
-      const sourced = await source.ask(id, deadline.signal);
+      const sourced = await source.ask(id, deadline.signal, on);
       return { news: newsOf(sourced), sourced };
     } catch (thrown) {
       const error = asGatewayError(thrown);
@@ -77,12 +78,12 @@ export function createGuard(options: GuardOptions): Guard {
     }
   }
 
-  async function attempt(id: InvocationId, deadline: Deadline): Promise<Sourced> {
+  async function attempt(id: InvocationId, deadline: Deadline, on: Connection = 'any'): Promise<Sourced> {
     if (deadline.remainingMs() === 0)
       throw new GatewayError('upstream_timeout', { reason: 'deadline_in_queue' });
     refuse(); // again: much may have been learned while this caller waited for its place
     const admission = pause.admit();
-    const ended = await breaker.run(() => call(id, deadline));
+    const ended = await breaker.run(() => call(id, deadline, on));
     const failure = 'error' in ended ? ended.error : ended.sourced.failure;
     if (ended.news === 'nothing') pause.release(admission);
     else if (failure === undefined) pause.end(admission);
@@ -96,7 +97,8 @@ export function createGuard(options: GuardOptions): Guard {
     try {
       return await attempt(id, deadline);
     } catch (failure) {
-      if (!retries || !(failure instanceof UpstreamFailure && failure.mayRetry)) throw failure;
+      if (!retries || !(failure instanceof UpstreamFailure) || failure.retry === 'no') throw failure;
+      if (failure.retry === 'on_new_connection') return await attempt(id, deadline, 'new');
       const delayMs = random() * RETRY_WITHIN_MS;
       if (delayMs >= deadline.remainingMs() || !budget.spend()) throw failure;
       await new Promise((resolve) => setTimeout(resolve, delayMs));

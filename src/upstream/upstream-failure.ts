@@ -7,15 +7,24 @@ import { type FaultKind, type ResponseHead, TransportFault } from './transport.t
 /** How far a call got. */
 export type Phase = 'connect' | 'headers' | 'body' | 'parse';
 
+/**
+ * Whether the lookup's one retry may follow (contract §6). `within_budget`: no response header came, or 502, 503, 504
+ * without `Retry-After`. `on_new_connection`: the connection was dead, which says nothing of upstream.
+ */
+export type Retry = 'no' | 'within_budget' | 'on_new_connection';
+
+export interface UpstreamFailureOptions extends ErrorOptions {
+  readonly retry?: Retry;
+}
+
 /** A failed call, with what the guard must know of it. */
 export class UpstreamFailure extends GatewayError {
-  /** Contract §6: no response header came, or 502, 503, 504 without `Retry-After`. */
-  readonly mayRetry: boolean;
+  readonly retry: Retry;
   readonly phase: Phase;
 
-  constructor(code: ErrorCode, phase: Phase, options: ErrorOptions & { mayRetry?: boolean }) {
+  constructor(code: ErrorCode, phase: Phase, options: UpstreamFailureOptions) {
     super(code, options);
-    this.mayRetry = options.mayRetry ?? false;
+    this.retry = options.retry ?? 'no';
     this.phase = phase;
   }
 }
@@ -31,8 +40,9 @@ export function unusable(reason: Unusable, phase: Phase): UpstreamFailure {
 export function failureOf(head: ResponseHead, now: number): UpstreamFailure {
   const { status } = head;
   const reason = `status_${status}`;
-  const retryAfter = parseRetryAfter(head.header('retry-after'), now);
-  const fail = (code: ErrorCode, options: ErrorOptions & { mayRetry?: boolean } = {}) =>
+  const wish = head.header('retry-after');
+  const retryAfter = parseRetryAfter(wish, now);
+  const fail = (code: ErrorCode, options: UpstreamFailureOptions = {}) =>
     new UpstreamFailure(code, 'headers', { reason, ...options });
 
   if (status < 300 || status === 304 || status > 599) return fail('upstream_bad_response');
@@ -42,21 +52,29 @@ export function failureOf(head: ResponseHead, now: number): UpstreamFailure {
   if (status === 408 || status === 425) return fail('upstream_error');
   if (status === 429) return fail('upstream_rate_limited', { ...(retryAfter && { retryAfter }) });
   if (status < 500) return fail('upstream_rejected');
-  const mayRetry = retryAfter === undefined && (status === 502 || status === 503 || status === 504);
-  if (status === 503) return fail('upstream_unavailable', { mayRetry, ...(retryAfter && { retryAfter }) });
-  return fail('upstream_error', { mayRetry });
+  // A wish that cannot be read is one all the same.
+  const mayRetry = wish === undefined && (status === 502 || status === 503 || status === 504);
+  const retry = mayRetry ? 'within_budget' : 'no';
+  if (status === 503) return fail('upstream_unavailable', { retry, ...(retryAfter && { retryAfter }) });
+  return fail('upstream_error', { retry });
 }
 
-const FAULTS: Record<FaultKind, ErrorCode> = {
-  refused: 'upstream_unavailable',
-  reset: 'upstream_unavailable',
-  dns: 'upstream_unavailable',
-  tls: 'upstream_tls',
-  timeout: 'upstream_timeout',
-  protocol: 'upstream_bad_response',
+const FAULTS: Record<FaultKind, readonly [ErrorCode, Retry]> = {
+  refused: ['upstream_unavailable', 'within_budget'],
+  reset: ['upstream_unavailable', 'within_budget'],
+  dead_connection: ['upstream_unavailable', 'on_new_connection'],
+  dns: ['upstream_unavailable', 'within_budget'],
+  tls: ['upstream_tls', 'no'],
+  timeout: ['upstream_timeout', 'no'],
+  protocol: ['upstream_bad_response', 'no'],
+  local: ['upstream_unavailable', 'no'],
+  unknown: ['upstream_unavailable', 'within_budget'],
 };
 
-/** Whatever a call threw. A fault after the headers cut the body short: that is an unusable answer, not an absent upstream. */
+/**
+ * Whatever a call threw; `internal` only for what our own code did (a transport classifies all that its client throws).
+ * A fault after the headers cut the body short: that is an unusable answer, not an absent upstream.
+ */
 export function asFailure(thrown: unknown, signal: AbortSignal, headersCame: boolean): UpstreamFailure {
   if (thrown instanceof UpstreamFailure) return thrown;
   const phase = headersCame ? 'body' : 'connect';
@@ -65,9 +83,10 @@ export function asFailure(thrown: unknown, signal: AbortSignal, headersCame: boo
     return new UpstreamFailure('internal', phase, { cause: thrown });
   }
   const { kind, cause } = thrown;
+  const local = kind === 'local';
   if (headersCame && kind !== 'timeout') {
-    return new UpstreamFailure('upstream_bad_response', 'body', { reason: `body_${kind}`, cause });
+    return new UpstreamFailure('upstream_bad_response', 'body', { reason: `body_${kind}`, cause, local });
   }
-  const mayRetry = kind === 'refused' || kind === 'reset' || kind === 'dns';
-  return new UpstreamFailure(FAULTS[kind], phase, { reason: kind, cause, mayRetry });
+  const [code, retry] = FAULTS[kind];
+  return new UpstreamFailure(code, phase, { reason: kind, cause, retry, local });
 }

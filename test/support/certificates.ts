@@ -17,6 +17,10 @@ export interface Certificates {
   readonly selfSigned: Certificate;
   readonly expired: Certificate;
   readonly wrongName: Certificate;
+  /** Good names, and each with something that OpenSSL refuses under a name without a common prefix (#140). */
+  readonly odd: Readonly<
+    Record<'pathTooLong' | 'smallKey' | 'weakDigest' | 'issuerIsNoCa' | 'forClients', Certificate>
+  >;
   remove(): void;
 }
 
@@ -54,7 +58,46 @@ export function makeCertificates(): Certificates | undefined {
     return { key: readFileSync(at(`${name}.key`), 'utf8'), cert: readFileSync(at(`${name}.pem`), 'utf8') };
   }
 
+  const NAME = 'subjectAltName=IP:127.0.0.1';
+
+  /** Signed by a certificate that the CA signed with these extensions; the chain goes with it. */
+  function below(name: string, issuerExtensions: string): Certificate {
+    const issuer = certify(`${name}-issuer`, 'ca', { extensions: issuerExtensions });
+    const leaf = certify(name, `${name}-issuer`, { extensions: NAME });
+    return { key: leaf.key, cert: leaf.cert + issuer.cert };
+  }
+
+  function certify(
+    name: string,
+    by: string,
+    { extensions, rsaBits, digest = 'sha256' }: { extensions: string; rsaBits?: number; digest?: string },
+  ): Certificate {
+    if (rsaBits === undefined) key(name);
+    else openssl('genrsa', '-out', `${name}.key`, String(rsaBits));
+    writeFileSync(at(`${name}.ext`), `${extensions}\n`);
+    openssl('req', '-new', '-key', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
+    const issuer = ['-CA', `${by}.pem`, '-CAkey', `${by}.key`, '-CAcreateserial', `-${digest}`];
+    const wanted = ['-extfile', `${name}.ext`, '-out', `${name}.pem`, '-days', '2'];
+    openssl('x509', '-req', '-in', `${name}.csr`, ...issuer, ...wanted);
+    return { key: readFileSync(at(`${name}.key`), 'utf8'), cert: readFileSync(at(`${name}.pem`), 'utf8') };
+  }
+
+  /** Two authorities in a row where the first may sign none. */
+  function tooDeep(): Certificate {
+    const first = certify('deep-first', 'ca', { extensions: 'basicConstraints=critical,CA:TRUE,pathlen:0' });
+    const second = certify('deep-second', 'deep-first', { extensions: 'basicConstraints=critical,CA:TRUE' });
+    const leaf = certify('deep', 'deep-second', { extensions: NAME });
+    return { key: leaf.key, cert: leaf.cert + second.cert + first.cert };
+  }
+
   return {
+    odd: {
+      pathTooLong: tooDeep(),
+      smallKey: certify('small', 'ca', { extensions: NAME, rsaBits: 1024 }),
+      weakDigest: certify('weak', 'ca', { extensions: NAME, digest: 'sha1' }),
+      issuerIsNoCa: below('orphan', 'basicConstraints=critical,CA:FALSE'),
+      forClients: certify('client', 'ca', { extensions: `${NAME}\nextendedKeyUsage=clientAuth` }),
+    },
     ca: readFileSync(at('ca.pem'), 'utf8'),
     caFile: at('ca.pem'),
     good: signed('good', 'IP:127.0.0.1', '2'),

@@ -3,7 +3,8 @@ import type { CacheOutcome, Sourced } from '../../src/domain/answer.ts';
 import { asGatewayError, type ErrorCode, type ErrorOptions, GatewayError } from '../../src/domain/errors.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { createGuard, type Guard } from '../../src/upstream/guard.ts';
-import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
+import type { Connection } from '../../src/upstream/transport.ts';
+import { UpstreamFailure, type UpstreamFailureOptions } from '../../src/upstream/upstream-failure.ts';
 import { newId } from './jobs.ts';
 
 /** One upstream call under way. */
@@ -13,8 +14,9 @@ export interface Call {
   /** `performance.now()` when it was made. */
   readonly at: number;
   readonly signal: AbortSignal;
+  readonly connection: Connection;
   answer(cache?: CacheOutcome): void;
-  fail(code: ErrorCode, options?: ErrorOptions & { mayRetry?: boolean }): void;
+  fail(code: ErrorCode, options?: UpstreamFailureOptions): void;
   /** As an object that knows an older answer. */
   stale(code: ErrorCode, options?: ErrorOptions): void;
 }
@@ -67,7 +69,7 @@ export function guarded(
   let script = onCall;
   const guard = createGuard({
     source: {
-      ask(_id, signal) {
+      ask(_id, signal, connection = 'any') {
         const { promise, resolve, reject } = Promise.withResolvers<Sourced>();
         signal.addEventListener('abort', () =>
           reject(new UpstreamFailure('upstream_timeout', 'headers', {})),
@@ -76,6 +78,7 @@ export function guarded(
           number: calls.length + 1,
           at: performance.now(),
           signal,
+          connection,
           answer: (cache = 'miss') => resolve({ ...GOOD, cache }),
           fail: (code, options = {}) => reject(new UpstreamFailure(code, 'headers', options)),
           stale: (code, options) =>

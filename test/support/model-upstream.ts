@@ -152,12 +152,12 @@ function response(body: string | Buffer, options: Partial<Omit<Scripted, 'bytes'
 
 /** As a transport does. */
 async function respond(
-  { maxBytes, wantsBody, onProgress }: UpstreamRequest,
+  { maxBytes, wishFor, onProgress }: UpstreamRequest,
   { status, encoding, bytes, cut }: Scripted,
 ): Promise<UpstreamResponse> {
   const header = (name: string) => (name === 'content-encoding' ? encoding : undefined);
   const head = { status, header, headerText: () => '' };
-  if (!wantsBody(head)) return { head, body: undefined };
+  if (wishFor(head) === 'nothing') return { head, body: undefined };
   onProgress(bytes.length);
   if (cut) throw new TransportFault('reset', undefined);
   return { head, body: bytes.length > maxBytes ? 'too_large' : bytes };

@@ -32,6 +32,8 @@ export interface RawUpstream {
   script(next: RawScript): void;
   /** For one invocation only, whatever the others meet. */
   scriptFor(id: string, next: RawScript): void;
+  /** Resets the connection under a socket, TLS or not. */
+  reset(socket: Socket): void;
   close(): Promise<void>;
 }
 
@@ -122,6 +124,9 @@ export async function startRawUpstream(
       script = next;
     },
     scriptFor: (id, next) => void scripts.set(id, next),
+    reset({ remotePort }) {
+      for (const socket of sockets) if (socket.remotePort === remotePort) socket.resetAndDestroy();
+    },
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();

@@ -18,8 +18,15 @@ export interface ResponseRow {
 const JITTERED = [1, 2, 3, 4, 5];
 const LOCATION = 'Location: http://127.0.0.1:1/';
 /** 100 s ahead when this is read, some seconds less when it is used. */
-const SOON = `Retry-After: ${new Date(Date.now() + 100_000).toUTCString()}`;
+const SOON_AT = new Date(Date.now() + 100_000).toUTCString();
+const SOON = `Retry-After: ${SOON_AT}`;
 const LONG_AGO = 'Retry-After: Sun, 06 Nov 1994 08:49:37 GMT';
+/** `Sun, 06 Nov 1994 08:49:37 GMT` in its two old forms; the name of the day is not looked at. */
+const rfc850 = (date: string) => `Sunday, ${date.slice(5, 7)}-${date.slice(8, 11)}-${date.slice(14)}`;
+const asctime = (date: string) => {
+  const day = String(Number(date.slice(5, 7))).padStart(2);
+  return `Sun ${date.slice(8, 11)} ${day} ${date.slice(17, 25)} ${date.slice(12, 16)}`;
+};
 const upTo = (max: number) => Array.from({ length: max }, (_, index) => index + 1);
 
 type Terms = Pick<ResponseRow, 'becomes' | 'code' | 'retryAfter' | 'retryable'>;
@@ -61,8 +68,16 @@ export const RESPONSE_ROWS: readonly ResponseRow[] = [
   ...rows([503], awayFor([300]), { headers: ['Retry-After: 1000000000'] }),
   ...rows([503], awayFor(upTo(100)), { headers: [SOON] }),
   ...rows([503], awayFor([1]), { headers: [LONG_AGO] }),
-  // As if absent: what RFC 9110 §10.2.3 does not know.
-  ...['-1', '1e9', '1.5', 'soon', '', '7, 9', '0x10', '2026-11-24T09:00:00Z'].flatMap((value) =>
-    rows([503], AWAY, { headers: [`Retry-After: ${value}`], calls: 2 }),
-  ),
+  // What RFC 9110 §10.2.3 does not know is no time, but a wish to be left alone (#153).
+  ...['-1', '1e9', '1.5', 'soon', '', '7, 9', '0x10', '2026-11-24T09:00:00Z'].flatMap((value) => [
+    ...rows([503], AWAY, { headers: [`Retry-After: ${value}`] }),
+    ...rows([502, 504], FAILED, { headers: [`Retry-After: ${value}`] }),
+  ]),
+  ...rows([503], AWAY, { headers: ['Retry-After: 7', 'Retry-After: 9'] }),
+  // The old dates, and blanks around a value (#153).
+  ...rows([503], awayFor(upTo(100)), { headers: [`Retry-After: ${rfc850(SOON_AT)}`] }),
+  ...rows([503], awayFor(upTo(100)), { headers: [`Retry-After: ${asctime(SOON_AT)} `] }),
+  ...rows([503], awayFor([1]), { headers: ['Retry-After: Sunday, 06-Nov-94 08:49:37 GMT'] }),
+  ...rows([503], awayFor([1]), { headers: ['Retry-After: Sun Nov  6 08:49:37 1994'] }),
+  ...rows([503], awayFor([17]), { headers: ['Retry-After: \t 17 \t'] }),
 ];

@@ -41,7 +41,10 @@ function build(
 
 const fail = (code: ErrorCode, mayRetry = false, retryAfter?: number): Promise<never> =>
   Promise.reject(
-    new UpstreamFailure(code, 'headers', { mayRetry, ...(retryAfter !== undefined && { retryAfter }) }),
+    new UpstreamFailure(code, 'headers', {
+      retry: mayRetry ? 'within_budget' : 'no',
+      ...(retryAfter !== undefined && { retryAfter }),
+    }),
   );
 const hang: Script = (_call, signal) =>
   new Promise((_, reject) =>

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { UpstreamResponse } from '../../src/upstream/transport.ts';
+import type { Connection, UpstreamResponse } from '../../src/upstream/transport.ts';
 import { createUndiciTransport, type UndiciTransport } from '../../src/upstream/undici-transport.ts';
 
 let server: Server;
@@ -27,10 +27,14 @@ afterEach(async () => {
 });
 const origin = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-function ask(path: string, signal = new AbortController().signal): Promise<UpstreamResponse> {
+function ask(
+  path: string,
+  signal = new AbortController().signal,
+  connection: Connection = 'any',
+): Promise<UpstreamResponse> {
   const url = origin() + path;
-  const wants = { maxBytes: 100, wantsBody: () => true, onProgress() {} };
-  return client.transport({ url, headers: {}, signal, ...wants });
+  const wants = { maxBytes: 100, wishFor: () => 'whole' as const, onProgress() {} };
+  return client.transport({ url, headers: {}, signal, connection, ...wants });
 }
 
 describe('undici’s transport', () => {
