@@ -56,14 +56,46 @@ describe('the retry', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('is not made once the breaker is open', async () => {
-    const { ask, calls, openBreaker } = guarded(failing, { random: () => 0.9 });
+  it('#65 is not made once the breaker is open: the caller is told how its own call failed', async () => {
+    const { ask, calls, openBreaker } = guarded(
+      (call) => call.fail('upstream_error', { retry: 'within_budget' }),
+      { random: () => 0.9 },
+    );
     const first = ask();
     await pass(10);
     await openBreaker();
     await pass(200);
-    expect((await first).code).toBe('upstream_unavailable');
+    expect(await first).toMatchObject({ code: 'upstream_error', retryAfter: undefined });
     expect(calls).toHaveLength(20); // the first one's own and nineteen others: no second for anybody
+  });
+
+  it('#65 nor while another caller makes the probe', async () => {
+    // Late enough to fall into the next probe's time.
+    const { guard, ask, calls, openBreaker } = guarded(
+      (call) => {
+        if (call.number === 1)
+          setTimeout(() => call.fail('upstream_error', { retry: 'within_budget' }), 4_990);
+      },
+      { random: () => 0.9 },
+    );
+    const first = ask();
+    await pass(1);
+    await openBreaker();
+    await pass(5_000);
+    void ask();
+    await pass(0);
+    expect(guard.health().breaker).toBe('half-open');
+    await pass(200);
+    expect(await first).toMatchObject({ code: 'upstream_error' });
+    expect(calls).toHaveLength(22);
+  });
+
+  it('#64 has no place where the deadline leaves none: the failure is told at once, not the time-out later', async () => {
+    const { ask, calls } = guarded(failing, { deadlineMs: 50, random: () => 0.9 });
+    const outcome = ask();
+    await pass(200);
+    expect(await outcome).toMatchObject({ code: 'upstream_unavailable', tookMs: 0 });
+    expect(calls).toHaveLength(1);
   });
 
   it('a storm gets at most a tenth more calls than questions, and the reserve of ten', async () => {
@@ -80,6 +112,108 @@ describe('the retry', () => {
     }
     expect(calls.length).toBeLessThanOrEqual(questions * 1.1 + 10);
     expect(calls.length).toBeGreaterThan(questions * 1.05);
+  });
+});
+
+describe('#136 the retry after a dead connection', () => {
+  const dead = (call: Call) => call.fail('upstream_unavailable', { retry: 'on_new_connection' });
+  const deadThen = (next: (call: Call) => void) => (call: Call) =>
+    call.connection === 'any' ? dead(call) : next(call);
+
+  it('is made at once on a new connection, as often as it takes: it costs no budget', async () => {
+    const { guard, ask, calls } = guarded(deadThen((call) => call.answer()));
+    for (let i = 0; i < 100; i++) expect(await ask()).toMatchObject({ code: 'ok', tookMs: 0 });
+    expect(calls.map(({ connection }) => connection).slice(0, 4)).toEqual(['any', 'new', 'any', 'new']);
+    expect(calls).toHaveLength(200);
+    expect(guard.health().breaker).toBe('closed');
+  });
+
+  it('leaves the budget to others', async () => {
+    let isDead = true;
+    const { ask, calls } = guarded((call) => {
+      if (!isDead) failing(call);
+      else if (call.connection === 'any') dead(call);
+      else call.answer();
+    });
+    for (let i = 0; i < 30; i++) await ask();
+    isDead = false;
+    const before = calls.length;
+    const outcomes = Array.from({ length: 9 }, () => ask());
+    await pass(100);
+    await Promise.all(outcomes);
+    expect(calls.length - before).toBe(18);
+  });
+
+  it.each([
+    ['a reset', { retry: 'within_budget' }],
+    ['what cannot be tried again', {}],
+  ] as const)('is the lookup’s only one: %s of the new connection counts, once', async (_what, options) => {
+    const { guard, ask, calls } = guarded(deadThen((call) => call.fail('upstream_unavailable', options)));
+    for (let i = 0; i < 19; i++) expect((await ask()).code).toBe('upstream_unavailable');
+    expect([guard.health().breaker, calls.length]).toEqual(['closed', 38]);
+    await ask();
+    expect(guard.health().breaker).toBe('open');
+  });
+
+  it('is not made while upstream wants to be left alone', async () => {
+    const { ask, calls } = guarded();
+    const first = ask();
+    const second = ask();
+    await pass(1);
+    calls[1]!.fail('upstream_rate_limited', { retryAfter: 9 });
+    await second;
+    dead(calls[0]!);
+    expect((await first).code).toBe('upstream_rate_limited');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('is the breaker’s probe, and the one after a 401, where its first try was', async () => {
+    let next = (call: Call) => call.answer();
+    const { guard, ask, calls, openBreaker } = guarded((call) => deadThen((each) => next(each))(call));
+    await openBreaker();
+    await pass(5_001);
+    expect((await ask()).code).toBe('ok');
+    expect(guard.health().breaker).toBe('closed');
+
+    next = (call) => call.fail('upstream_auth');
+    expect((await ask()).code).toBe('upstream_auth');
+    await pass(30_001);
+    next = (call) => call.answer();
+    expect((await ask()).code).toBe('ok');
+    expect((await ask()).code).toBe('ok');
+    expect(calls).toHaveLength(20 + 2 + 2 + 2 + 2);
+  });
+
+  const failing = (call: Call) => call.fail('upstream_unavailable', { retry: 'within_budget' });
+});
+
+describe('#139 what the system refuses to this process', () => {
+  const local = (call: Call) => call.fail('upstream_unavailable', { local: true });
+
+  it('opens no breaker, starts no pause and is not tried again', async () => {
+    const { guard, ask, calls } = guarded(local);
+    for (let i = 0; i < 60; i++) expect((await ask()).code).toBe('upstream_unavailable');
+    expect(calls).toHaveLength(60);
+    expect(guard.health()).toEqual({ breaker: 'closed', active: 0, waiting: 0 });
+  });
+
+  it('is no probe: the next caller is', async () => {
+    let script = local;
+    const { guard, ask, openBreaker } = guarded((call) => script(call));
+    await openBreaker();
+    await pass(5_001);
+    await ask();
+    expect(guard.health().breaker).toBe('open');
+    script = (call) => call.answer();
+    expect((await ask()).code).toBe('ok');
+
+    script = (call) => call.fail('upstream_auth');
+    await ask();
+    await pass(30_001);
+    script = local;
+    await ask();
+    script = (call) => call.answer();
+    expect((await ask()).code).toBe('ok');
   });
 });
 

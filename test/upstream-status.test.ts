@@ -10,7 +10,7 @@ import { useRig } from './support/upstream-rig.ts';
 const ORIGIN = 'https://app.example';
 /** Without the dates, which are others in each run. */
 const nameOf = ({ status, headers }: ResponseRow) =>
-  [status, ...headers].join(', ').replace(/\w+, \d.* GMT|Sun \w{3} .*/, "a date");
+  [status, ...headers].join(', ').replace(/\w+, \d.* GMT|Sun \w{3} .*/, 'a date');
 
 /** workerd drops a field without a value before we can see it. */
 const isOnWorkerd = ({ headers }: ResponseRow) => !headers.includes('Retry-After: ');

@@ -1,6 +1,6 @@
 /**
- * Upstream's own wish to be left alone: after a 429 until its `Retry-After`, after a 401 but for one probe in
- * 30 s, since a dead key does not get better by asking.
+ * Upstream's own wish to be left alone: after a 429 until its `Retry-After`; after a 401 for 30 s, then one probe
+ * per 30 s, since a dead key does not get better by asking. The two may overlap; neither ends the other.
  */
 import { type ErrorCode, GatewayError, termsOf } from '../domain/errors.ts';
 
@@ -18,48 +18,56 @@ export interface Pause {
   health(): { readonly paused?: ErrorCode };
 }
 
-/** @param now ms of a clock that nobody sets */
+/** @param now ms of a monotonic clock */
 export function createPause(now: () => number): Pause {
-  let code: ErrorCode | undefined;
-  let until = 0;
+  let limitedUntil = Number.NEGATIVE_INFINITY;
+  /** Of the 401; `undefined` while our key is good. */
+  let nextProbeAt: number | undefined;
   let refusals = 0;
 
+  function current(): 'upstream_auth' | 'upstream_rate_limited' | undefined {
+    if (nextProbeAt !== undefined && now() < nextProbeAt) return 'upstream_auth';
+    return now() < limitedUntil ? 'upstream_rate_limited' : undefined;
+  }
+
   function check(): void {
+    const code = current();
     if (code === undefined) return;
-    const leftMs = until - now();
-    if (leftMs <= 0) return;
-    const retryAfter = code === 'upstream_auth' ? secondsOf(code) : Math.ceil(leftMs / 1000);
+    const retryAfter = code === 'upstream_auth' ? secondsOf(code) : Math.ceil((limitedUntil - now()) / 1000);
     throw new GatewayError(code, { retryAfter, reason: 'paused', secondhand: true });
   }
 
-  function admit(): number {
-    check();
-    if (code === 'upstream_auth') until = now() + secondsOf(code) * 1000;
-    else code = undefined;
-    return refusals;
-  }
+  const afterRefusal = () => now() + secondsOf('upstream_auth') * 1000;
 
   return {
     check,
-    admit,
-    learn(error) {
-      if (error.code !== 'upstream_auth' && error.code !== 'upstream_rate_limited') return;
-      code = error.code;
-      if (!error.secondhand) refusals++;
-      until = Math.max(until, now() + (error.retryAfter ?? secondsOf(code)) * 1000);
+    admit() {
+      check();
+      if (nextProbeAt !== undefined) nextProbeAt = afterRefusal();
+      return refusals;
+    },
+    learn({ code, retryAfter, secondhand }) {
+      if (code === 'upstream_rate_limited') {
+        limitedUntil = Math.max(limitedUntil, now() + (retryAfter ?? secondsOf(code)) * 1000);
+      } else if (code === 'upstream_auth') {
+        nextProbeAt = afterRefusal();
+        if (!secondhand) refusals++;
+      }
     },
     end(admission) {
       // A call that began before the refusal and ends well after it does not lift the pause.
-      if (code === 'upstream_auth' && admission === refusals) code = undefined;
+      if (admission === refusals) nextProbeAt = undefined;
     },
     release(admission) {
-      if (code === 'upstream_auth' && admission === refusals) until = now();
+      if (nextProbeAt !== undefined && admission === refusals) nextProbeAt = now();
     },
-    health: () => (code !== undefined && now() < until ? { paused: code } : {}),
+    health() {
+      const paused = current();
+      return paused === undefined ? {} : { paused };
+    },
   };
 }
 
-function secondsOf(code: ErrorCode): number {
-  const { retryAfter } = termsOf(code);
-  return typeof retryAfter === 'number' ? retryAfter : 1;
+function secondsOf(code: 'upstream_auth' | 'upstream_rate_limited'): number {
+  return termsOf(code).retryAfter as number;
 }
