@@ -8,7 +8,6 @@ import { median, number, spread } from './stats.ts';
 /** As the sources import them. Only `redis` waits until it is chosen. */
 const IMPORTS = [
   '@hono/node-server',
-  'cockatiel',
   'hono',
   'jose',
   'lru-cache',

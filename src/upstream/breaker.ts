@@ -1,96 +1,98 @@
 /**
- * cockatiel's circuit breaker, with what contract §6 wants beside it: callers are told the time to the probe
- * instead of waiting for it, a call that began before the last change says nothing of what is now, and a probe
- * that learned nothing, or was lost, is made again. May not know what a call is.
+ * A circuit breaker (contract §6): closed, open, and half-open while one probe is under way. Callers are told the time
+ * to the probe instead of waiting for it. A call that began before the last change says nothing of what is now, and a
+ * probe that learned nothing, or was lost, is made again. May not know what a call is.
  */
-import { CircuitState, circuitBreaker, handleWhenResult } from 'cockatiel';
 import { GatewayError } from '../domain/errors.ts';
-import { createFailureRatio } from './failure-ratio.ts';
 import type { News } from './news.ts';
 
 export interface Breaker {
-  state(): 'closed' | 'open' | 'half-open';
+  state(): State['kind'];
   /** Throws `upstream_unavailable` unless a call may be made now. */
   refuse(): void;
-  /** Makes one call, which must not reject, and learns from it. */
+  /** Makes one call, which must not reject, and learns from it; to be made right after `refuse`. */
   run<T extends { readonly news: News }>(call: () => Promise<T>): Promise<T>;
 }
 
 export interface BreakerOptions {
-  /** ms of a clock that nobody sets. */
+  /** ms of a monotonic clock. */
   readonly now: () => number;
   /** A probe without an outcome for so long, ms, died with the request that made it (workerd drops both). */
   readonly lostAfterMs: number;
 }
 
-/** From the last failure to the next probe: a dead upstream is asked 12 times a minute. */
+/** Each is a new object, so that a call knows by identity whether the one that it began in still holds. */
+type State =
+  | { readonly kind: 'closed'; readonly opensAfter: (failed: boolean) => boolean }
+  | { readonly kind: 'open'; readonly probeAt: number }
+  | { readonly kind: 'half-open'; readonly probedAt: number };
+
+/** From the last failure to the next probe: a dead upstream is asked 12 times per minute. */
 const PROBE_AFTER_MS = 5_000;
 
-interface Ended<T> {
-  readonly outcome: T;
-  readonly wasProbe: boolean;
-  readonly isOutdated: boolean;
-}
-
 export function createBreaker({ now, lostAfterMs }: BreakerOptions): Breaker {
-  const ratio = createFailureRatio(now);
-  const circuit = circuitBreaker(
-    handleWhenResult((ended) => isFailure(ended as Ended<{ news: News }>)),
-    // Always due by its own, settable clock: `refuse` tells the time.
-    { halfOpenAfter: Number.NEGATIVE_INFINITY, breaker: ratio },
-  );
-  let changes = 0;
-  let probeAt = 0;
-  let probedAt = 0;
-  circuit.onStateChange(() => {
-    changes++;
-  });
-  circuit.onBreak(() => {
-    probeAt = now() + PROBE_AFTER_MS;
-  });
-  circuit.onHalfOpen(() => {
-    probedAt = now();
-  });
+  const closed = (): State => ({ kind: 'closed', opensAfter: createFailureWindow(now) });
+  const open = (probeAt: number): State => ({ kind: 'open', probeAt });
+  let state = closed();
 
-  /** The one probe fails also by a failure that is no news, and is as good as not made when it learned nothing. */
-  function isFailure({ outcome: { news }, wasProbe, isOutdated }: Ended<{ news: News }>): boolean {
-    if (isOutdated) return false;
-    return news === 'bad' || (wasProbe && (news === 'old' || news === 'nothing'));
-  }
-
-  function refuse(): void {
-    if (circuit.state === CircuitState.HalfOpen && now() - probedAt > lostAfterMs) {
-      circuit.isolate().dispose(); // closed; the failures of its last seconds still count
-    }
-    if (circuit.state === CircuitState.HalfOpen) throw broken(1);
-    if (circuit.state === CircuitState.Open && now() < probeAt) throw broken((probeAt - now()) / 1000);
+  function afterProbe(news: News): State {
+    if (news === 'good' || news === 'answered') return closed();
+    // A failure that is no news is one all the same; what was never asked leaves its place to the next caller.
+    return open(news === 'nothing' ? now() : now() + PROBE_AFTER_MS);
   }
 
   return {
-    state: () => STATES[circuit.state],
-    refuse,
+    state: () => state.kind,
+    refuse() {
+      if (state.kind === 'half-open' && now() - state.probedAt > lostAfterMs) state = open(now());
+      if (state.kind === 'half-open') throw refusal(1);
+      if (state.kind === 'open' && now() < state.probeAt) throw refusal((state.probeAt - now()) / 1000);
+    },
     async run(call) {
-      const { outcome, wasProbe, isOutdated } = await circuit.execute(async () => {
-        const begunIn = changes;
-        const wasProbe = circuit.state === CircuitState.HalfOpen;
-        const outcome = await call();
-        return { outcome, wasProbe, isOutdated: begunIn !== changes };
-      });
-      if (outcome.news === 'good' && !isOutdated) ratio.good();
-      if (outcome.news === 'nothing' && wasProbe && !isOutdated) probeAt = now();
+      if (state.kind === 'open') state = { kind: 'half-open', probedAt: now() };
+      const begunIn = state;
+      const outcome = await call();
+      const { news } = outcome;
+      if (state !== begunIn) return outcome;
+      if (state.kind === 'half-open') state = afterProbe(news);
+      else if (state.kind === 'closed' && (news === 'good' || news === 'bad')) {
+        if (state.opensAfter(news === 'bad')) state = open(now() + PROBE_AFTER_MS);
+      }
       return outcome;
     },
   };
 }
 
-const STATES = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.HalfOpen]: 'half-open',
-  [CircuitState.Isolated]: 'open',
-} as const;
+const SLICE_MS = 1_000;
+/** The window is ten seconds, counted by the second. */
+const SLICES = 10;
+/** Below this many calls in the window nothing is concluded (contract §6, faults #116). */
+const MIN_CALLS = 20;
+const MAX_FAILURE_RATIO = 0.5;
 
-function broken(seconds: number): GatewayError {
+/** Counts one more call; tells whether half of at least twenty within the window have failed, and this one did. */
+function createFailureWindow(now: () => number): (failed: boolean) => boolean {
+  const slices: { readonly index: number; calls: number; failures: number }[] = [];
+
+  return (failed) => {
+    const index = Math.floor(now() / SLICE_MS);
+    while (slices[0] !== undefined && slices[0].index <= index - SLICES) slices.shift();
+    if (slices.at(-1)?.index !== index) slices.push({ index, calls: 0, failures: 0 });
+    const current = slices.at(-1)!;
+    current.calls++;
+    if (failed) current.failures++;
+
+    let calls = 0;
+    let failures = 0;
+    for (const slice of slices) {
+      calls += slice.calls;
+      failures += slice.failures;
+    }
+    return failed && calls >= MIN_CALLS && failures >= calls * MAX_FAILURE_RATIO;
+  };
+}
+
+function refusal(seconds: number): GatewayError {
   return new GatewayError('upstream_unavailable', {
     retryAfter: Math.max(1, Math.ceil(seconds)),
     reason: 'breaker_open',

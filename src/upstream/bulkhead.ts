@@ -1,6 +1,6 @@
 /**
- * Bounds the upstream calls under way at once, with a bounded queue of bounded patience. Ours, because
- * cockatiel's keeps callers that gave up in its queue, where they take the places of those who still wait.
+ * Bounds the upstream calls under way at once, with a bounded queue in which nobody waits for long. Who gives up
+ * leaves it at once: a place in it is only taken by those who still wait.
  */
 import { GatewayError } from '../domain/errors.ts';
 
