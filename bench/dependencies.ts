@@ -6,16 +6,7 @@ import { tally } from './report.ts';
 import { median, number, spread } from './stats.ts';
 
 /** As the sources import them. Only `redis` waits until it is chosen. */
-const IMPORTS = [
-  '@hono/node-server',
-  'hono',
-  'jose',
-  'lru-cache',
-  'pino',
-  'redis',
-  'undici',
-  'zod/mini',
-];
+const IMPORTS = ['@hono/node-server', 'hono', 'jose', 'lru-cache', 'pino', 'redis', 'undici', 'zod/mini'];
 const RUNS = 5;
 
 export async function measureDependencies({ progress }: ThemeOptions): Promise<Outcome> {

@@ -40,6 +40,7 @@ const FORMS: Readonly<Record<string, string>> = {
   'in base64 at the end': base64(`user:${TOKEN}`),
   'in base64url': Buffer.from(TOKEN).toString('base64url'),
   'in base64url, one byte on': Buffer.from(`?${TOKEN}>>`).toString('base64url'),
+  'in base64url, two bytes on': Buffer.from(`??${TOKEN}>>`).toString('base64url'),
   'in hex': Buffer.from(TOKEN).toString('hex'),
   'in upper-case hex': Buffer.from(TOKEN).toString('hex').toUpperCase(),
   'URL-encoded': encodeURIComponent(TOKEN),

@@ -3,7 +3,6 @@
  * dead before a request went out on it. A dead connection is no dead upstream (contract §6, #136).
  */
 import { closeSync, openSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { devNull } from 'node:os';
 import { type buildConnector, Client, type Dispatcher } from 'undici';
 import { TransportFault } from './transport.ts';
@@ -17,7 +16,7 @@ export const CLIENT_OPTIONS = { pipelining: 1, allowH2: false, headersTimeout: 0
  * @param connect makes the sockets; shared, so that TLS sessions are
  */
 export function createUndiciClient(origin: string, connect: buildConnector.connector): Client {
-  let socket: Socket | undefined;
+  let socket: { readonly bytesRead: number } | undefined;
   let hasServed = false;
 
   const client = new Client(origin, {

@@ -1,13 +1,14 @@
 /** The story, told to a hand-moved clock: what a caller is shown, and what it costs upstream. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createSolitaryLoads } from '../../src/cache/coalesce.ts';
-import { createEntry, staleAtOf } from '../../src/cache/entry.ts';
+import { createEntry, type Entry, staleAtOf } from '../../src/cache/entry.ts';
 import { createMemoryStore } from '../../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup } from '../../src/cache/read-through.ts';
+import type { Store } from '../../src/cache/store.ts';
 import { encodeEntry } from '../../src/cache/stored-value.ts';
 import { bodyOf, COMPLETE, entryOf, FAILED, lifetimes, newId } from '../support/jobs.ts';
 import { createMapDisk } from '../support/map-store.ts';
-import { createStory, type Outcome, statusOf } from '../support/story.ts';
+import { createStory, type Outcome, settle, statusOf } from '../support/story.ts';
 
 const HOUR = 3_600_000;
 const TTL = 2_000;
@@ -71,6 +72,28 @@ describe('the life of a job', () => {
     fallBack(source.asked[1]!);
     expect(bodyOf((await second).entry)).toBe(bodyOf(entryOf(id, COMPLETE, 0, 'first')));
     expect(bodyOf((await lookup(id)).entry)).toBe(bodyOf(entryOf(id, COMPLETE, 0, 'first')));
+  });
+
+  it('#82 what is given to the store is what is held, not what came: a store that had lost the first gets it again', async () => {
+    const puts: Entry[] = [];
+    const store: Store = {
+      get: async () => undefined,
+      put: (_id, entry) => void puts.push(entry),
+      health: () => ({ tier: 'sqlite', ok: false }),
+      close: async () => {},
+    };
+    const { lookup } = begin({ store, coalesce: createSolitaryLoads<Lookup>() });
+    const id = newId();
+    const callers = Array.from({ length: 4 }, () => lookup(id));
+    await settle();
+    source.asked[0]!.job(COMPLETE, 'first');
+    await callers[0];
+    source.asked[1]!.job(FAILED);
+    source.asked[2]!.job('processing');
+    source.asked[3]!.missing();
+    await Promise.all(callers);
+    const first = bodyOf(entryOf(id, COMPLETE, 0, 'first'));
+    expect(puts.map(bodyOf)).toEqual([first, first, first, first]);
   });
 
   it('#84 a job that appears after a 404 is seen within the second, and the 404 never gets to a store', async () => {

@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { jsonLines } from './json-lines.ts';
 import { bundleForWorkerd, startWorkerdProcess, type WorkerdService } from './workerd-process.ts';
 
-export const TOKEN = 'ck-Canary+Token/0123456789';
+/** Its base64 has a `+` or `/` at every alignment, so that base64url is another text. */
+export const TOKEN = 'ck-Canary+Token/01?>~56789';
 
 export interface LogLine {
   readonly level: string;

@@ -65,10 +65,48 @@ describe('undici’s transport', () => {
     expect(await hanging).toBeInstanceOf(Error);
   });
 
-  it('distrusted after its end changes nothing', async () => {
+  it('once closed connects to nobody, also when it is told to distrust or asked for a new connection', async () => {
     const first = await ask('/');
     await client.close();
     first.distrust?.(); // an unhandled rejection would fail the run
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const connection of ['any', 'new'] as const) {
+      await expect(ask('/', undefined, connection)).rejects.toMatchObject({ kind: 'local' });
+    }
+    await expect.poll(() => sockets[0]!.destroyed || sockets[0]!.readableEnded).toBe(true);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it('#136 makes a new connection where one is asked for, and keeps none of them', async () => {
+    await ask('/');
+    await ask('/');
+    expect(sockets).toHaveLength(1);
+    for (let i = 2; i < 6; i++) {
+      await ask('/', undefined, 'new');
+      expect(sockets).toHaveLength(i);
+    }
+    await ask('/');
+    expect(sockets).toHaveLength(5);
+    await expect.poll(() => sockets.filter((socket) => !socket.closed)).toHaveLength(1);
+  });
+
+  it('ends what is under way on a new connection when it is closed', async () => {
+    const hanging = ask('/hang', undefined, 'new').catch((error: unknown) => error);
+    await expect.poll(() => sockets).toHaveLength(1);
+    await client.close();
+    expect(await hanging).toMatchObject({ name: 'TransportFault' });
+  });
+
+  it('#139 tells what our own code threw from what undici threw', async () => {
+    const bug = new TypeError('a bug');
+    const fail = () => {
+      throw bug;
+    };
+    const good = { url: `${origin()}/`, headers: {}, connection: 'any', maxBytes: 100 } as const;
+    const { signal } = new AbortController();
+    const wish = { wishFor: () => 'whole' as const, onProgress() {} };
+    await expect(client.transport({ ...good, signal, ...wish, wishFor: fail })).rejects.toBe(bug);
+    await expect(client.transport({ ...good, signal, ...wish, onProgress: fail })).rejects.toBe(bug);
+    const unspeakable = client.transport({ ...good, signal, ...wish, headers: { 'x-a': 'a\0b' } });
+    await expect(unspeakable).rejects.toMatchObject({ name: 'TransportFault', kind: 'unknown' });
   });
 });
