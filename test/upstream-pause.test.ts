@@ -106,6 +106,9 @@ describe.each(RUNTIMES)('an angry upstream, on %s', (runtime) => {
 
   it('a refused key is our trouble, not the caller’s: 502, and one probe in 30 s', async () => {
     const url = urls[ROWS.length]!;
+    const known = newId();
+    upstream.scriptFor(known, (request) => answer(request, { status: 'cancelled' }));
+    await ask(url, known);
     const calls = upstream.requests();
     const all = [];
     for (let i = 0; i < 5; i++) all.push(await through(url, ({ socket }) => socket.write(response(401))));
@@ -119,5 +122,7 @@ describe.each(RUNTIMES)('an angry upstream, on %s', (runtime) => {
       expect(headers.get('www-authenticate')).toBeNull();
     }
     expect(upstream.requests() - calls).toBe(1);
+    const again = await ask(url, known);
+    expect([again.status, again.cacheStatus]).toEqual([200, 'chroma-sync-gateway; hit']);
   });
 });

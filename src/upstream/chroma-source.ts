@@ -44,7 +44,7 @@ export interface ChromaSourceOptions {
 
 /** A source whose calls can be ended from outside. */
 export interface ChromaSource {
-  /** Rejects with an `UpstreamFailure`; once `signal` aborts, with `upstream_timeout`. */
+  /** Rejects with an `UpstreamFailure`; once `signal` aborts, with `upstream_timeout`. On `any` connection by default. */
   ask(id: InvocationId, signal: AbortSignal, connection?: Connection): Promise<Sourced>;
 }
 

@@ -1,6 +1,7 @@
 /**
  * Stands around a source so that nobody makes a bad day worse: one deadline, a bulkhead, a breaker with one
- * probe, a pause when upstream asks for one, and at most one retry within a budget (contract §6).
+ * probe, a pause when upstream asks for one, and at most one retry: within a budget, or on a new connection at once
+ * where the old one was dead (contract §6).
  * Around Chroma on Node and in the Durable Object; around the object in an isolate, without the retry.
  * May not cache or log.
  */

@@ -84,7 +84,7 @@ describe('the life of a job', () => {
     };
     const { lookup } = begin({ store, coalesce: createSolitaryLoads<Lookup>() });
     const id = newId();
-    const callers = Array.from({ length: 4 }, () => lookup(id));
+    const callers = Array.from({ length: 4 }, async () => lookup(id));
     await settle();
     source.asked[0]!.job(COMPLETE, 'first');
     await callers[0];
