@@ -3,6 +3,7 @@
  * variable and prints no value. The same for Node's environment and a Worker's bindings.
  */
 import { hkdfSync } from 'node:crypto';
+import { sqliteNameProblem } from './cache/sqlite-name.ts';
 import {
   type AuthConfig,
   authWarnings,
@@ -124,7 +125,10 @@ export function parseConfig(
     if (runtime === 'workers') {
       bad('CACHE_STORE_URL', 'must be memory: on Workers, where the Durable Object keeps terminal answers');
     } else if (scheme === 'sqlite:' && value.length > scheme.length) {
-      return { kind: 'sqlite', path: value.slice(scheme.length) };
+      const path = value.slice(scheme.length);
+      const problem = sqliteNameProblem(path);
+      if (problem === undefined) return { kind: 'sqlite', path };
+      bad('CACHE_STORE_URL', problem);
     } else if ((scheme === 'redis:' || scheme === 'rediss:') && URL.canParse(value)) {
       const { hostname = '', username, password, pathname = '' } = URL.parse(value) ?? {};
       if (hostname === '') bad('CACHE_STORE_URL', 'names no Redis host');
