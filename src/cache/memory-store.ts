@@ -25,6 +25,11 @@ export interface MemoryStore {
   get(id: InvocationId): Entry | undefined;
   /** @param now epoch ms: what is held from the future gives way, as a clock that was set back would keep it */
   put(id: InvocationId, entry: Entry, now: number): Kept;
+  /**
+   * The terminal entries of this moment, newest use first, each looked up when it is its turn: what is dropped
+   * meanwhile is left out. Changes no order of use.
+   */
+  terminal(): Iterable<readonly [InvocationId, Entry]>;
   /** Entries and accounted bytes of both segments. */
   size(): { readonly entries: number; readonly bytes: number };
 }
@@ -53,6 +58,12 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
       if (held !== undefined && segmentOf(held) !== own) segmentOf(held).delete(id);
       own.set(id, entry);
       return { held: entry, stored: own.has(id) };
+    },
+    *terminal() {
+      for (const id of [...jobs.keys()]) {
+        const entry = jobs.peek(id);
+        if (entry?.lifetime === 'terminal') yield [id, entry] as const;
+      }
     },
     size: () => ({
       entries: jobs.size + negatives.size,

@@ -44,6 +44,26 @@ describe('the memory tier', () => {
     expect(memory.get(second)).toBeUndefined();
   });
 
+  it('#146 tells its terminal entries of the moment, without a change of their order of use', () => {
+    const memory = createMemoryStore(MIB);
+    const ids = Array.from({ length: 4 }, newId);
+    for (const id of ids) memory.put(id, entryOf(id, COMPLETE, AT), AT);
+    const pending = newId();
+    memory.put(pending, entryOf(pending, 'pending', AT), AT);
+    memory.put(newId(), missing(), AT);
+    expect([...memory.terminal()].map(([id]) => id)).toEqual([...ids].reverse());
+    expect([...memory.terminal()].map(([id]) => id)).toEqual([...ids].reverse());
+
+    const telling = memory.terminal()[Symbol.iterator]();
+    expect(telling.next().value).toEqual([ids[3], memory.get(ids[3]!)]);
+    // Used and new ones meanwhile: none twice, none left out, no end of the telling.
+    memory.get(ids[2]!);
+    const late = newId();
+    memory.put(late, entryOf(late, COMPLETE, AT), AT);
+    const rest = Array.from({ [Symbol.iterator]: () => telling }, ([id]) => id);
+    expect(rest).toEqual([ids[2], ids[1], ids[0]]);
+  });
+
   it('an id is in one segment at a time: a job ends its 404, a 404 its stale job', () => {
     const memory = createMemoryStore(MIB);
     const id = newId();
