@@ -34,7 +34,7 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
   const { chroma, calls } = createUpstream(config, client.transport, log);
   const guard = guardChroma(config, chroma);
   const parts = readThroughParts(config);
-  const { store, source } = await openDurable(config, parts.lifetimes, guard, log);
+  const { store, source } = await openDurable(config, parts, guard, log);
   const { lookup } = createReadThrough({ ...parts, store, source, coalesce: createCoalesce<Lookup>() });
 
   let phase: Phase = 'serving';

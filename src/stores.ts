@@ -2,6 +2,7 @@
  * Which durable tier the sidecar has (`CACHE_STORE_URL`), opened. Loads an adapter's code only when it is
  * chosen: most processes need neither.
  */
+import type { MemoryStore } from './cache/memory-store.ts';
 import type { Store, StoreHealth } from './cache/store.ts';
 import { type Config, ConfigError } from './config.ts';
 import type { InvocationSource } from './domain/answer.ts';
@@ -18,7 +19,7 @@ export interface Durable {
 /** Rejects with a `ConfigError` for what an operator must mend first. */
 export async function openDurable(
   config: Config,
-  lifetimes: Lifetimes,
+  { lifetimes, memory }: { readonly lifetimes: Lifetimes; readonly memory: MemoryStore },
   source: InvocationSource,
   log: Log,
 ): Promise<Durable> {
@@ -34,7 +35,9 @@ export async function openDurable(
     case 'sqlite': {
       const { openSqliteStore } = await import('./cache/sqlite-store.ts');
       try {
-        return { source, store: await openSqliteStore({ path: choice.path, partition, lifetimes, report }) };
+        const held = () => memory.terminal();
+        const store = await openSqliteStore({ path: choice.path, partition, lifetimes, report, held });
+        return { source, store };
       } catch (cause) {
         throw new ConfigError([`CACHE_STORE_URL: ${(cause as Error).message}`]);
       }

@@ -69,6 +69,28 @@ describe('a bad environment', () => {
       { CHROMA_API_KEY: TOKEN, CACHE_STORE_URL: `sqlite:${folder}/canary/a.db` },
       ['CACHE_STORE_URL'],
     ],
+    ...['sqlite::memory:', 'sqlite:file::memory:?cache=shared', 'sqlite:file:canary?mode=memory'].map(
+      (url): [string, Env, string[]] => [
+        `${url}, which is no file,`,
+        { CHROMA_API_KEY: TOKEN, CACHE_STORE_URL: url },
+        ['CACHE_STORE_URL'],
+      ],
+    ),
+    [
+      'a store that is a folder',
+      { CHROMA_API_KEY: TOKEN, CACHE_STORE_URL: `sqlite:${folder}` },
+      ['CACHE_STORE_URL'],
+    ],
+    [
+      'a store that is a device',
+      { CHROMA_API_KEY: TOKEN, CACHE_STORE_URL: 'sqlite:/dev/null' },
+      ['CACHE_STORE_URL'],
+    ],
+    [
+      'a store whose name no file system takes',
+      { CHROMA_API_KEY: TOKEN, CACHE_STORE_URL: `sqlite:${folder}/${'canary'.repeat(50)}` },
+      ['CACHE_STORE_URL'],
+    ],
     [
       'a Redis URL that cannot be decoded',
       { CHROMA_API_KEY: TOKEN, CACHE_STORE_URL: 'redis://:canary%@127.0.0.1:9' },

@@ -1,8 +1,6 @@
 /**
- * The file under the SQLite tier: opening it, naming what is wrong with it, moving a broken one aside.
- * Knows no entries and no threads.
+ * The database under the SQLite tier: opening it, and naming what is wrong with it. Knows no entries and no threads.
  */
-import { renameSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { FORMAT_VERSION, MAX_VALUE_BYTES } from './stored-value.ts';
 
@@ -18,9 +16,13 @@ export const READ_VALUE = `coalesce(substr(value, 1, ${MAX_VALUE_BYTES + 1}), x'
 /** The one trouble that passes by itself. */
 export const LOCKED = 'locked by another process';
 
+/** What is open is not, or not wholly, what stands at the path: everybody here lets go of it and opens anew. */
+export const LOST = 'file gone, replaced or cut short';
+
 /** What can be the matter with the file, in fixed words. */
 export type SqliteTrouble =
   | typeof LOCKED
+  | typeof LOST
   | 'corrupt'
   | 'disk full'
   | 'read-only'
@@ -40,9 +42,24 @@ const TROUBLES: Readonly<Record<number, SqliteTrouble>> = {
   26: 'corrupt',
 };
 
+/** SQLITE_IOERR_SHORT_READ: the log ends before what its index says is in it. */
+const SHORT_READ = 522;
+
+/** What the file system says by itself, before SQLite is asked. */
+const SYSTEM_TROUBLES: Readonly<Record<string, SqliteTrouble>> = {
+  ENOSPC: 'disk full',
+  EDQUOT: 'disk full',
+  EROFS: 'read-only',
+  EIO: 'input/output error',
+};
+
+/** Of what SQLite or the file system threw. */
 export function troubleOf(thrown: unknown): SqliteTrouble {
-  const code = (thrown as { errcode?: unknown } | undefined)?.errcode;
-  return (typeof code === 'number' ? TROUBLES[code & 0xff] : undefined) ?? 'failing';
+  const { errcode, code, syscall } = (thrown ?? {}) as Readonly<Record<string, unknown>>;
+  if (errcode === SHORT_READ) return LOST;
+  if (typeof errcode === 'number') return TROUBLES[errcode & 0xff] ?? 'failing';
+  if (typeof syscall === 'string') return SYSTEM_TROUBLES[String(code)] ?? 'cannot be opened';
+  return 'failing';
 }
 
 /**
@@ -75,22 +92,5 @@ export function closeQuietly(database: DatabaseSync | undefined): void {
     if (database?.isOpen) database.close();
   } catch {
     // A database that cannot even be closed is one that we are done with.
-  }
-}
-
-/** Which file stands at `path`: another process may have moved the one that we opened. */
-export function inodeOf(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
-}
-
-/**
- * Moves a broken file to `PATH.corrupt-EPOCHMS`, its log and index with it, unless another process has
- * already put a new one there. Connections to the old one may be open: SQLite sees that their file has
- * moved and leaves the new one's log alone. Throws what the file system throws.
- */
-export function moveAside(path: string, inode: number | undefined, now: number): void {
-  if (inode === undefined || inodeOf(path) !== inode) return;
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (inodeOf(path + suffix) !== undefined) renameSync(path + suffix, `${path}.corrupt-${now}${suffix}`);
   }
 }

@@ -3,21 +3,12 @@
  * never on the event loop. Does what it is told, one order at a time, and answers each; decides nothing
  * about time: its owner says when to try again.
  */
-import type { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import {
-  closeQuietly,
-  inodeOf,
-  LOCKED,
-  moveAside,
-  openForWriting,
-  READ_VALUE,
-  type SqliteTrouble,
-  TABLE,
-  troubleOf,
-} from './sqlite-file.ts';
+import { LOCKED, LOST, READ_VALUE, type SqliteTrouble, TABLE, troubleOf } from './sqlite-file.ts';
+import { createHeldFile } from './sqlite-held.ts';
 
 export interface WriterOptions {
+  /** Absolute: a folder that the process works in later changes nothing. */
   readonly path: string;
   /** The partition's name, as `partitionName` gives it. */
   readonly partition: string;
@@ -34,6 +25,11 @@ export interface WriteOrder {
   readonly drops: readonly (readonly [id: string, bytes: Uint8Array])[];
   /** The generation of the file that a reader found corrupt, if it did. */
   readonly corrupt?: number | undefined;
+  /**
+   * The generation of a file that was lost and that no reader of this process has open any more: while one had,
+   * SQLite would go on with the index that they share.
+   */
+  readonly letGo?: number | undefined;
 }
 
 export type WriterOrder = WriteOrder | { readonly order: 'close' };
@@ -49,13 +45,11 @@ export interface WriterReply {
 
 const { path, partition, busyMs, generation: before } = workerData as WriterOptions;
 const port = parentPort!;
-let database: DatabaseSync | undefined;
-let inode: number | undefined;
-let generation = before;
+const file = createHeldFile(path, busyMs, before);
 
 port.on('message', (order: WriterOrder) => {
   if (order.order === 'close') {
-    closeQuietly(database);
+    file.close();
     port.close();
     return;
   }
@@ -65,28 +59,34 @@ port.on('message', (order: WriterOrder) => {
 function write(order: WriteOrder): WriterReply {
   let rebuilt = false;
   try {
-    if (database !== undefined && order.corrupt === generation) rebuilt = rebuild();
+    if (file.isOpen() && order.corrupt === file.generation()) rebuilt = rebuild();
+    if (file.isOpen() && order.letGo === file.generation()) file.letGo();
+    const isNew = !file.isOpen();
     try {
+      const seen = file.inspect();
+      if (seen === LOST) return { generation: file.generation(), trouble: LOST, rebuilt };
+      if (seen === 'corrupt') rebuilt = rebuild();
       commit(order);
     } catch (failure) {
-      if (troubleOf(failure) !== 'corrupt') throw failure;
+      const trouble = troubleOf(failure);
+      // A log that is cut short for a new connection too will not get better.
+      if (trouble !== 'corrupt' && !(trouble === LOST && isNew)) throw failure;
       rebuilt = rebuild();
       commit(order);
     }
-    return { generation, rebuilt };
+    file.accept();
+    return { generation: file.generation(), rebuilt };
   } catch (failure) {
     const trouble = troubleOf(failure);
-    // A lock and a full disk pass by themselves; after anything else only a new connection can be trusted.
-    if (trouble !== LOCKED && trouble !== 'disk full') {
-      closeQuietly(database);
-      database = undefined;
-    }
-    return { generation, trouble, rebuilt };
+    // A lock and a full disk pass by themselves, and a lost file is let go of when it is ordered; after anything
+    // else only a new connection can be trusted.
+    if (trouble !== LOCKED && trouble !== 'disk full' && trouble !== LOST) file.close();
+    return { generation: file.generation(), trouble, rebuilt };
   }
 }
 
 function commit({ puts, drops }: WriteOrder): void {
-  const open = opened();
+  const open = file.database();
   if (puts.length + drops.length === 0) return;
   open.exec('BEGIN IMMEDIATE');
   try {
@@ -102,19 +102,7 @@ function commit({ puts, drops }: WriteOrder): void {
   }
 }
 
-function opened(): DatabaseSync {
-  if (database === undefined) {
-    inode = inodeOf(path);
-    database = openForWriting(path, busyMs);
-    inode = inodeOf(path);
-    generation += 1;
-  }
-  return database;
-}
-
 function rebuild(): true {
-  moveAside(path, inode, Date.now());
-  closeQuietly(database);
-  database = undefined;
+  file.moveAside(Date.now());
   return true;
 }

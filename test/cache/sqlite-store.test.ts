@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { inodeOf, moveAside, TABLE } from '../../src/cache/sqlite-file.ts';
+import { TABLE } from '../../src/cache/sqlite-file.ts';
+import { identityOf, moveAside } from '../../src/cache/sqlite-path.ts';
 import { openSqliteStore } from '../../src/cache/sqlite-store.ts';
 import type { Store, StoreHealth } from '../../src/cache/store.ts';
 import { partitionName } from '../../src/cache/stored-value.ts';
@@ -162,7 +163,7 @@ describe('the SQLite store and its file', () => {
 
   it('leaves a file alone that another process has put in the place of the broken one (#100)', async () => {
     writeFileSync(path, 'broken');
-    const broken = inodeOf(path);
+    const broken = identityOf(path);
     moveAside(path, broken, 1);
     writeFileSync(path, 'new');
     moveAside(path, broken, 2);
