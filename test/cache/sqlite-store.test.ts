@@ -266,6 +266,69 @@ describe('the SQLite store and its file', () => {
     other.exec('ROLLBACK');
   });
 
+  it('#99 has room again for what was written: far more than the bound passes, a part at a time', async () => {
+    const store = await open();
+    const ids: ReturnType<typeof newId>[] = [];
+    for (let part = 0; part < 5; part++) {
+      const entries = Array.from({ length: 40 }, newId).map(
+        (id) => [id, entryOf(id, COMPLETE, 1, 'x'.repeat(200_000))] as const,
+      );
+      for (const [id, entry] of entries) store.put(id, entry);
+      ids.push(...entries.map(([id]) => id));
+      const [last, put] = entries.at(-1)!;
+      // What waits is given back as it was put, what is written as it is read.
+      expect(await eventually(async () => (await store.get(last)) !== put, SLACK_MS)).toBe(true);
+    }
+    await store.close();
+    const again = await open();
+    for (const id of ids) expect(await again.get(id)).toBeDefined();
+  });
+
+  it('#99 has room again for what was deleted: odd bytes beyond the bound, a part at a time', async () => {
+    const store = await open();
+    using other = new DatabaseSync(path, { timeout: 5_000 });
+    const insert = other.prepare(`INSERT INTO ${TABLE} VALUES (?, ?, ?)`);
+    const count = other.prepare(`SELECT count(*) AS n FROM ${TABLE}`);
+    for (let part = 0; part < 5; part++) {
+      const ids = Array.from({ length: 8 }, newId);
+      for (const id of ids) insert.run(partitionName('p'), id, Buffer.alloc(1_000_000, 0x78));
+      for (const id of ids) expect(await store.get(id)).toBeUndefined();
+      expect(await eventually(() => count.get()?.n === 0, SLACK_MS), `part ${part}`).toBe(true);
+    }
+    expect(await keeps(store)).toBe(true);
+  });
+
+  it('#99 #102 a batch that fails half-way is undone at once: no lock is held, and it is written whole later', async () => {
+    let isLocked: boolean | undefined;
+    const store = await openSqliteStore({
+      path,
+      partition: 'p',
+      lifetimes,
+      report(health) {
+        reports.push(health);
+        if (health.trouble === 'disk full') isLocked = !canBegin(path);
+      },
+    });
+    opened.push(store);
+    using other = new DatabaseSync(path, { timeout: 5_000 });
+    // The third row finds no number left for the ballast: to SQLite the same error as a full disk.
+    other.exec(`CREATE TABLE ballast (n INTEGER PRIMARY KEY AUTOINCREMENT);
+      INSERT INTO ballast VALUES (9223372036854775805);
+      CREATE TRIGGER full AFTER INSERT ON ${TABLE} BEGIN INSERT INTO ballast VALUES (NULL); END`);
+    const ids = Array.from({ length: 10 }, newId);
+    for (const id of ids) store.put(id, entryOf(id, COMPLETE));
+    await expect.poll(() => isLocked, { timeout: SLACK_MS }).toBe(false);
+    const rows = other.prepare(`SELECT count(*) AS n FROM ${TABLE}`);
+    expect(rows.get()?.n).toBe(0);
+    expect(store.health()).toEqual({ tier: 'sqlite', ok: false, trouble: 'disk full' });
+    other.exec('DROP TRIGGER full');
+    await expect.poll(() => store.health().ok, { timeout: SLACK_MS }).toBe(true);
+    expect(rows.get()?.n).toBe(ids.length);
+    expect(reports.filter(({ trouble }) => trouble !== 'too slow' && trouble !== undefined)).toEqual([
+      { tier: 'sqlite', ok: false, trouble: 'disk full' },
+    ]);
+  });
+
   it('has no file of the name that a partition or an id would like it to have (#106)', async () => {
     const store = await openSqliteStore({ path, partition: '../../evil', lifetimes, report: () => {} });
     const id = newId();
@@ -290,4 +353,15 @@ describe('the SQLite store and its file', () => {
 function integrityOf(path: string): unknown {
   using database = new DatabaseSync(path);
   return database.prepare('PRAGMA integrity_check').get()?.integrity_check;
+}
+
+/** Nobody holds the write lock at this moment. */
+function canBegin(path: string): boolean {
+  using database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    database.exec('BEGIN IMMEDIATE; ROLLBACK');
+    return true;
+  } catch {
+    return false;
+  }
 }
