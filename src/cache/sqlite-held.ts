@@ -27,8 +27,8 @@ export interface HeldFile {
   /** Counts how often the file was opened, 0 for never. */
   generation(): number;
   /**
-   * What is the matter with an open file as seen from outside: `LOST`, or `corrupt` when it was cut short, which no
-   * opening mends. Throws what SQLite throws.
+   * What is the matter with an open file as seen from outside: `LOST`, or `corrupt` when it was cut short or written
+   * over, which no opening mends. Throws what SQLite throws.
    */
   inspect(): SqliteTrouble | undefined;
   /** After a commit: what the files are now is what they are to be at the next inspection. */
@@ -67,9 +67,14 @@ export function createHeldFile(path: string, busyMs: number, generation: number)
     return Number(Object.values(database?.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
   }
 
-  /** Pages are taken off a file by a VACUUM too, and then SQLite knows it. */
-  function isCutShort(bytes: number): boolean {
-    return pragma('page_count') * pragma('page_size') !== bytes;
+  /**
+   * A checkpoint makes a file longer, at most to what SQLite counts, or after a VACUUM shorter, to just that.
+   * Anything else was done past SQLite: the file was cut short, or another one written over it.
+   */
+  function isTamperedWith(bytes: number, before: number): boolean {
+    if (bytes === before) return false;
+    const counted = pragma('page_count') * pragma('page_size');
+    return bytes < before ? bytes !== counted : bytes > counted;
   }
 
   /** A log is emptied once all of it is in the file, and then no frame is counted. */
@@ -97,7 +102,7 @@ export function createHeldFile(path: string, busyMs: number, generation: number)
       if (database === undefined) return undefined;
       const now = footprintOf(path, target);
       if (now.main !== seen.main || now.wal !== seen.wal || now.shm !== seen.shm) return LOST;
-      if (now.mainBytes < seen.mainBytes && isCutShort(now.mainBytes)) return 'corrupt';
+      if (isTamperedWith(now.mainBytes, seen.mainBytes)) return 'corrupt';
       if (now.walBytes < seen.walBytes && isLogCutShort(now.walBytes)) return LOST;
       seen = now;
       return undefined;

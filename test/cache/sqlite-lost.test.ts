@@ -131,11 +131,11 @@ async function expectKept(place: Place, ids: readonly InvocationId[], at = place
   expect(kept).toBe(ids.length);
 }
 
-/** A database of the gateway's own with few rows, closed. */
-async function otherDatabase(place: Place): Promise<string> {
+/** A database of the gateway's own, closed. */
+async function otherDatabase(place: Place, rows = 3): Promise<string> {
   const other = join(place.folder, '..', 'other.db');
   const process = await start(place, other);
-  answer(process, 3);
+  answer(process, rows);
   await process.store.close();
   return other;
 }
@@ -186,6 +186,10 @@ const LOSSES: readonly (readonly [what: string, act: (place: Place) => void | Pr
   [
     'is overwritten with a smaller database',
     async (place) => copyFileSync(await otherDatabase(place), place.path),
+  ],
+  [
+    'is overwritten with a larger database',
+    async (place) => copyFileSync(await otherDatabase(place, 3_000), place.path),
   ],
   ['is cut to nothing', ({ path }) => truncateSync(path, 0)],
   ['is cut in half', ({ path }) => truncateSync(path, Math.floor(statSync(path).size / 8_192) * 4_096)],
