@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Config, ConfigError, parseConfig } from './config.ts';
 import { scanFor } from './gateway.ts';
 import { createLog } from './http/log.ts';
+import { nodeWarnings } from './node-version.ts';
 import { createSidecar } from './sidecar.ts';
 import { createStdout } from './stdout.ts';
 
@@ -37,6 +38,8 @@ export async function startMain(): Promise<Main> {
     log.event('fatal', 'cannot listen', { err });
     void exit(1);
   });
+  for (const warning of [...config.warnings, ...nodeWarnings(process.versions.node)])
+    log.event('warn', warning);
   process.on('uncaughtException', (err) => crash('uncaught exception', err));
   process.on('unhandledRejection', (err) => crash('unhandled rejection', err));
   server.listen(config.port, config.host, () => {

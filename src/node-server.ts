@@ -24,6 +24,8 @@ export interface NodeServerOptions {
   readonly app: App;
   /** What the app answered through the router; the second time `undefined`. */
   readonly routedReply: (outgoing: ServerResponse) => FinishedReply | undefined;
+  /** Whether a request with this `Host` is answered; others are a 400. */
+  readonly takesHost: (host: string | undefined) => boolean;
   /** The longest an answer may rightly take, ms. */
   readonly answerWithinMs: number;
 }
@@ -44,7 +46,8 @@ const MAX_CONNECTIONS = 20_000;
 /** How long the end of a refused connection is still read, so that a reset does not overtake the refusal. */
 const LINGER_MS = 500;
 
-export function createNodeServer({ app, routedReply, answerWithinMs }: NodeServerOptions): NodeServer {
+export function createNodeServer(options: NodeServerOptions): NodeServer {
+  const { app, routedReply, takesHost, answerWithinMs } = options;
   const listener = getRequestListener(app.fetch);
   const server = createServer({
     maxHeaderSize: 16_896, // a value of 16 KiB with a request around it (#50); 17 KB are refused (#25)
@@ -117,7 +120,8 @@ export function createNodeServer({ app, routedReply, answerWithinMs }: NodeServe
   ): FinishedReply | undefined {
     const { method = '' } = incoming;
     if (incoming.rawHeaders.length > 2 * MAX_HEADERS) return app.refuseBare(431, method, header);
-    return isMalformed(incoming) ? app.refuse('invalid_request', method, header) : undefined;
+    const isGood = !isMalformed(incoming) && takesHost(incoming.headers.host);
+    return isGood ? undefined : app.refuse('invalid_request', method, header);
   }
 
   /** Said after every answer that is still to leave, and then the connection ends. */

@@ -4,9 +4,13 @@
  */
 import process from 'node:process';
 import type { Main } from './main.ts';
+import { isTooOld, tooOldMessage } from './node-version.ts';
 
 /** Signals that come together are one stop: a terminal tells the whole process group, a supervisor again. */
 const SAME_STOP_MS = 2_000;
+
+/** sysexits' EX_CONFIG. */
+const EXIT_CONFIG = 78;
 
 let main: Main | undefined;
 let stop: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
@@ -27,5 +31,9 @@ for (const signal of ['SIGUSR1', 'SIGXFSZ'] as const) process.on(signal, () => {
 // A diagnostic report would hold the key (#156).
 if (process.report) process.report.excludeEnv = true;
 
+if (isTooOld(process.versions.node)) {
+  process.stderr.write(`${tooOldMessage(process.versions.node)}\n`);
+  process.exit(EXIT_CONFIG);
+}
 main = await (await import('./main.ts')).startMain();
 if (stop !== undefined) main.stop(stop.signal);

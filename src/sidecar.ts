@@ -6,6 +6,8 @@ import { type App, createApp } from './app.ts';
 import { createCoalesce } from './cache/coalesce.ts';
 import { createReadThrough, type Lookup } from './cache/read-through.ts';
 import type { Config } from './config.ts';
+import type { AuthConfig } from './credentials.ts';
+import { isLoopbackHost } from './domain/loopback.ts';
 import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } from './gateway.ts';
 import { createCorsPolicy } from './http/cors.ts';
 import type { FinishedReply } from './http/exchange.ts';
@@ -63,6 +65,7 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
       routed.delete(outgoing);
       return reply;
     },
+    takesHost: hostRule(config.auth, log),
     answerWithinMs: upstream.timeoutMs + SOCKET_SLACK_MS,
   });
 
@@ -78,5 +81,26 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
       await store?.close();
       await client.close();
     },
+  };
+}
+
+/**
+ * Who is let in because nobody but this machine can ask must ask for this machine: a page of a stranger that points its
+ * own name at 127.0.0.1 asks for that name (#151).
+ */
+function hostRule(auth: AuthConfig, log: Log): (host: string | undefined) => boolean {
+  if (auth.kind === 'grant' || auth.hosts === 'any') return () => true;
+  let lastTaken: string | undefined;
+  let hasTold = false;
+  return (host) => {
+    if (host !== undefined && host === lastTaken) return true;
+    if (isLoopbackHost(host)) {
+      lastTaken = host;
+      return true;
+    }
+    if (!hasTold)
+      log.event('warn', 'AUTH is unset: only requests to localhost are answered; set AUTH to none or grant');
+    hasTold = true;
+    return false;
   };
 }

@@ -20,7 +20,12 @@ afterEach(async () => {
 const NO: FinishedReply = { status: 400, headers: {}, body: '', report() {} };
 
 async function listen(app: App): Promise<Server> {
-  const { server, close } = createNodeServer({ app, routedReply: () => undefined, answerWithinMs: 1_000 });
+  const { server, close } = createNodeServer({
+    app,
+    routedReply: () => undefined,
+    takesHost: () => true,
+    answerWithinMs: 1_000,
+  });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   cleanups.push(() => close(0));
   return server;

@@ -26,6 +26,7 @@ const ROOT_FILES: Readonly<Record<string, number>> = {
   'node-raw-answer': 5,
   'node-request': 5,
   'node-server': 5,
+  'node-version': 5,
   stdout: 5,
   sidecar: 5,
   stores: 5,

@@ -46,9 +46,15 @@ export function spawnSidecar(env: Env, node = process.execPath): ChildProcess {
   });
 }
 
-/** @param node the Node that runs it */
+/**
+ * Open to every `Host` unless the test says otherwise, as most of them send one that no browser would.
+ * @param node the Node that runs it
+ */
 export async function startNode(upstreamUrl: string, env: Env = {}, node?: string): Promise<NodeGateway> {
-  const child = spawnSidecar({ CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, PORT: '0', ...env }, node);
+  const child = spawnSidecar(
+    { CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, PORT: '0', AUTH: 'none', ...env },
+    node,
+  );
   const exited = once(child, 'exit').then(([status]) => status as number | null);
   let text = '';
   let ready = false;

@@ -16,7 +16,7 @@ export interface SidecarHere {
 
 /** Logs nothing. */
 export async function startHere(upstreamUrl: string): Promise<SidecarHere> {
-  const config = parseConfig({ CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl }, 'node');
+  const config = parseConfig({ CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, AUTH: 'none' }, 'node');
   const sidecar = await createSidecar(config, { request() {}, event() {}, announce() {} });
   const { server } = sidecar;
   await once(server.listen(0, '127.0.0.1'), 'listening');
