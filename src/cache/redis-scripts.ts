@@ -41,15 +41,14 @@ if type(held) == 'string' and redis.sha1hex(held) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
 
 /**
- * KEYS: lease. ARGV: owner, expiry in ms. 0 when it is ours, else what another's still has to run, ms: never more
- * than an owner of ours asks for, whoever wrote it (#150).
+ * KEYS: lease. ARGV: owner, expiry in ms. 0 when it is ours, else what another's still has to run, ms. One that
+ * would run longer than an owner of ours asks for is cut short (#150).
  */
 export const ACQUIRE = `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 local left = redis.call('PTTL', KEYS[1])
-local most = tonumber(ARGV[2])
-if left < 0 or left > most then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return math.max(1, math.min(left, most))`;
+if left < 0 or left > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return math.max(1, left)`;
 
 /** GETRANGE where GET would do: one permission less. Another type at the key is nobody's lease. */
 const OWNS = `redis.pcall('GETRANGE', KEYS[#KEYS], 0, -1) == ARGV[1]`;
