@@ -26,7 +26,9 @@ export async function openDurable(
   const { store: choice, partition } = config;
   const now = Date.now;
   const report = ({ tier, ok, trouble }: StoreHealth) => {
-    if (ok) log.event('info', 'store recovered', { tier });
+    if (ok && trouble !== undefined)
+      log.event('warn', 'store works with less than it should', { tier, trouble });
+    else if (ok) log.event('info', 'store recovered', { tier });
     else log.event('error', 'store in trouble', { tier, trouble });
   };
   switch (choice.kind) {

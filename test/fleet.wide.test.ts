@@ -4,7 +4,7 @@ import { createSimulator, type Simulator } from '../simulator/simulator.ts';
 import { ask } from './support/ask.ts';
 import { type NodeGateway, startNode, TOKEN } from './support/gateway.ts';
 import { herd } from './support/herd.ts';
-import { describeWithRedis, type RedisServer, startRedis } from './support/redis-server.ts';
+import { describeWithRedis, type RedisServer, startRedis, startWire } from './support/redis-server.ts';
 
 const SIDECARS = 4;
 
@@ -109,6 +109,58 @@ describeWithRedis('a fleet of four sidecars on one Redis', { timeout: 120_000 },
     expect((await Promise.all(waiting)).map(({ status }) => status)).toEqual([200, 200, 200, 200]);
     expect(simulator.count(id)).toBe(2);
     await abandoned;
+  });
+
+  it('#155 a Redis user without channels: sidecars start, say what is missing, and share answers', async () => {
+    const rules = '~csg:* resetchannels -@all +getrange +set +del +pttl +pexpire +eval';
+    await redis.command('ACL', 'SETUSER', 'csg', 'reset', 'on', '>pw', ...rules.split(' '));
+    const store = { CACHE_STORE_URL: redis.url.replace('//', '//csg:pw@') };
+    const two = await Promise.all([start(store), start(store)]);
+    try {
+      const id = simulator.addJob({ state: 'complete' });
+      expect((await ask(two[0].url, id)).status).toBe(200);
+      await expect.poll(async () => String(await redis.command('KEYS', `*${id}`))).toContain(id);
+      expect((await ask(two[1].url, id)).cacheStatus).toBe('chroma-sync-gateway; hit');
+      expect(simulator.count(id)).toBe(1);
+      for (const gateway of two) {
+        const trouble = 'permissions missing: +subscribe +publish';
+        await expect
+          .poll(() => gateway.logs().filter((line) => line.tier === 'redis'))
+          .toMatchObject([{ level: 'warn', tier: 'redis', trouble }]);
+        const ready = await fetch(`${gateway.url}/readyz`);
+        expect([ready.status, await ready.json()]).toMatchObject([
+          200,
+          { stores: [{ tier: 'memory' }, { tier: 'redis', ok: true, trouble }] },
+        ]);
+      }
+    } finally {
+      await Promise.all(two.map((gateway) => gateway.stop()));
+    }
+  });
+
+  it('#141 Redis fails over behind one address: a running sidecar writes to the new primary within 10 s', async () => {
+    const [former, next] = await Promise.all([startRedis(), startRedis()]);
+    const address = await startWire(former.port);
+    const gateway = await start({ CACHE_STORE_URL: address.url, LOG_LEVEL: 'info' });
+    const miss = async () => (await ask(gateway.url, simulator.addJob({ state: 'complete' }))).status;
+    try {
+      expect(await miss()).toBe(200);
+      await expect.poll(() => former.command('DBSIZE')).toBe(1);
+      await former.command('REPLICAOF', '127.0.0.1', String(next.port));
+      address.toPort = next.port;
+      const writesToNext = async () => {
+        expect(await miss()).toBe(200);
+        return next.command('DBSIZE');
+      };
+      await expect.poll(writesToNext, { timeout: 10_000 }).not.toBe(0);
+      await expect
+        .poll(() => gateway.logs().map(({ msg }) => msg))
+        .toEqual(expect.arrayContaining(['store in trouble', 'store recovered']));
+    } finally {
+      await gateway.stop();
+      await address.close();
+      await Promise.all([former.stop(), next.stop()]);
+    }
   });
 
   it('Redis gone: every sidecar goes on by itself, and says so', async () => {

@@ -8,11 +8,12 @@ import type { InvocationSource, Sourced } from '../domain/answer.ts';
 import { asGatewayError, GatewayError } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/invocation.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
-import { createEntry, type Entry, freshnessOf } from './entry.ts';
-import { createLeaseNews, type LeaseOutcome } from './redis-lease-news.ts';
+import { createEntry, type Entry, freshnessOf, isFromTheFuture } from './entry.ts';
+import { createLeaseNews, type LeaseOutcome, outcomeOf } from './redis-lease-news.ts';
 import { type RedisLink, UNHURRIED } from './redis-link.ts';
 import { ACQUIRE, RENEW, SETTLE } from './redis-scripts.ts';
 import { keepArguments, keyPrefix } from './redis-store.ts';
+import type { AclRule } from './redis-trouble.ts';
 import type { Store } from './store.ts';
 
 export interface LeaseOptions {
@@ -33,18 +34,19 @@ const RENEW_MS = 250;
 /** Messages may be lost: whoever waits looks again this often, or when the lease runs out if sooner. */
 const RECHECK_MS = 250;
 const JITTER_MS = 50;
-/** What one process's own state refuses says nothing about the others: they try for themselves. */
-const LOCAL_FAILURES: ReadonlySet<string> = new Set(['overloaded', 'shutting_down']);
+/** A user without one of these has no lease, and so asks for itself; without messages a lease is only slower (#155). */
+const NEEDED: readonly AclRule[] = ['+eval', '+set', '+pttl', '+pexpire', '+del'];
 
 /** The same source, asked by one process of the fleet at a time for each id. */
 export function leased(source: InvocationSource, options: LeaseOptions): InvocationSource {
   const { link, store, lifetimes, deadlineMs, now } = options;
   const prefix = keyPrefix(options.partition);
-  const news = createLeaseNews(link, `${prefix}outcomes`);
+  const news = createLeaseNews(link, `${prefix}outcomes`, now);
   const leaseKey = (id: InvocationId) => `${prefix}${id}:lease`;
 
   async function ask(id: InvocationId): Promise<Sourced> {
-    if (!link.isUp()) return source.ask(id);
+    if (!link.isUp() || NEEDED.some(link.lacks)) return source.ask(id);
+    const askedAt = now();
     const deadlineAt = performance.now() + deadlineMs;
     const owner = randomUUID();
     for (let waited = false; ; waited = true) {
@@ -62,7 +64,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
         if (known) return relay(known, waited ? 'collapsed' : 'hit');
         const pauseMs = Math.min(RECHECK_MS, heldMs) + Math.random() * JITTER_MS;
         const outcome = await ear.hear(Math.min(pauseMs, leftMs));
-        const told = outcome && (await sourcedFrom(id, outcome));
+        const told = outcome && (await sourcedFrom(id, outcome, askedAt));
         if (told) return told;
       } finally {
         ear.close();
@@ -92,12 +94,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       settle(id, owner, { outcome: 'stored' }, createEntry(answer, answeredAt, lifetimes));
       return { ...sourced, stored: true };
     } catch (thrown) {
-      const { code, retryAfter } = asGatewayError(thrown);
-      settle(
-        id,
-        owner,
-        LOCAL_FAILURES.has(code) ? { outcome: 'released' } : { outcome: 'failed', code, retryAfter },
-      );
+      settle(id, owner, outcomeOf(asGatewayError(thrown)));
       throw thrown;
     } finally {
       clearInterval(renewal);
@@ -120,14 +117,20 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     link.write((client) => client.eval(SETTLE, settling), UNHURRIED).catch(() => {});
   }
 
-  async function sourcedFrom(id: InvocationId, outcome: LeaseOutcome): Promise<Sourced | undefined> {
+  /** `undefined` when what was told does not agree with what is known: then it counts for nothing (#150). */
+  async function sourcedFrom(
+    id: InvocationId,
+    outcome: LeaseOutcome,
+    askedAt: number,
+  ): Promise<Sourced | undefined> {
     switch (outcome.outcome) {
       case 'stored': {
         const entry = await store.get(id);
-        return entry && relay(entry, 'collapsed');
+        return entry && isNewsSince(entry, askedAt) ? relay(entry, 'collapsed') : undefined;
       }
       case 'missing': {
-        const { answeredAt } = outcome;
+        if (await mayBeKnown(id)) return undefined;
+        const answeredAt = Math.min(outcome.answeredAt, now());
         return {
           answer: { kind: 'missing' },
           answeredAt,
@@ -138,11 +141,28 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       }
       case 'failed': {
         const { code, retryAfter } = outcome;
-        throw new GatewayError(code, { retryAfter, reason: `${code} in another process of the fleet` });
+        const reason = `${code} in another process of the fleet`;
+        throw new GatewayError(code, { retryAfter, reason, secondhand: true });
       }
       case 'released':
         return undefined;
     }
+  }
+
+  /** An answer to our question, and not one that was there before it. */
+  function isNewsSince(entry: Entry, askedAt: number): boolean {
+    if (freshnessOf(entry, now()) === 'fresh') return true;
+    return entry.storedAt >= askedAt && !isFromTheFuture(entry, now());
+  }
+
+  /** Whether there is anything at the id's key. What Redis does not tell may be a terminal answer. */
+  async function mayBeKnown(id: InvocationId): Promise<boolean> {
+    return link
+      .read((client) => client.getRange(prefix + id, 0, 0))
+      .then(
+        (value) => value !== '',
+        () => true,
+      );
   }
 
   async function fresh(id: InvocationId): Promise<Entry | undefined> {

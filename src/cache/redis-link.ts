@@ -1,37 +1,23 @@
 /**
- * The one connection to Redis (or Valkey) that this process has, and how little it may cost: a command
- * takes at most `timeoutMs`, nothing is queued while Redis is away, and after a failure it is left alone
- * and tried again in the background, so that no lookup ever pays for the trying. Knows no entries.
+ * How commands get to Redis (or Valkey), and how little that may cost: a command takes at most `timeoutMs`, and
+ * nothing is queued while Redis is away or refuses. Knows no entries.
  */
-import { createClient, ErrorReply, RESP_TYPES } from 'redis';
+import { ErrorReply } from 'redis';
+import type { Listener, RedisClient } from './redis-client.ts';
+import { createRedisConnection } from './redis-connection.ts';
 import { createRedisLane, type Patience } from './redis-lane.ts';
-import { redisTroubleOf, within } from './redis-trouble.ts';
+import { type AclRule, redisTroubleOf, within } from './redis-trouble.ts';
 import type { StoreHealth } from './store.ts';
 
-/** Replies as bytes: a value is a trust border and must not be patched up on the way. */
-const BYTES = { [RESP_TYPES.BLOB_STRING]: Buffer } as const;
 /** For a write that no caller waits for. */
 export const UNHURRIED: Patience = { ms: 5_000, isCallerWaiting: false };
-/** A new connection may take longer than a command (TLS, a sleeping host): nobody waits for it. */
-const CONNECT_MS = 2_000;
-const RETRY_MS = { first: 1_000, last: 10_000 };
 
-function newClient(url: string) {
-  const client = createClient({
-    url,
-    disableOfflineQueue: true,
-    disableClientInfo: true,
-    maintNotifications: 'disabled',
-    socket: { connectTimeout: CONNECT_MS, reconnectStrategy: false },
-  });
-  return Object.assign(client, { bytes: client.withTypeMapping(BYTES) });
-}
-
-export type RedisClient = ReturnType<typeof newClient>;
 export type Command<T> = (client: RedisClient) => Promise<T>;
 
 export interface RedisLink {
   isUp(): boolean;
+  /** The Redis user may not do this; known as soon as {@link isUp}. */
+  lacks(rule: AclRule): boolean;
   /** Rejects when Redis takes longer than `timeoutMs`; with an `ErrorReply` when Redis itself refused. */
   read<T>(command: Command<T>): Promise<T>;
   /**
@@ -39,8 +25,10 @@ export interface RedisLink {
    * @param patience with a burst of others before it; `timeoutMs` unless no caller waits for it
    */
   write<T>(command: Command<T>, patience?: Patience): Promise<T>;
-  /** From now on, and again after every reconnection. `onDown`: messages may be missed from here. */
-  subscribe(channel: string, onMessage: (message: string) => void, onDown: () => void): void;
+  /** To be called at once: each connection is tried at this key, where nothing may ever be kept. */
+  probeAt(key: string): void;
+  /** To be called at once: holds for each connection. `onDown`: messages may be missed from here. */
+  subscribe(channel: string, onMessage: Listener, onDown: () => void): void;
   health(): StoreHealth;
   close(): Promise<void>;
 }
@@ -50,7 +38,7 @@ export interface RedisLinkOptions {
   readonly url: string;
   /** The most that one command may cost its caller, ms. */
   readonly timeoutMs?: number;
-  /** Called once when trouble begins and once when it is over. */
+  /** Called when trouble begins, when it is over, and when what the Redis user may not do has changed. */
   readonly report: (health: StoreHealth) => void;
 }
 
@@ -59,55 +47,23 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
   const hurried: Patience = { ms: timeoutMs, isCallerWaiting: true };
   const lane = createRedisLane();
   const underWay = new Set<Promise<unknown>>();
-  const subscriptions: Parameters<RedisLink['subscribe']>[] = [];
-  let client: RedisClient | undefined;
-  let health: StoreHealth = { tier: 'redis', ok: true };
-  let retryMs = RETRY_MS.first;
-  let retryTimer: NodeJS.Timeout | undefined;
-  let writePause: NodeJS.Timeout | undefined;
-  let closed = false;
+  const onDowns: (() => void)[] = [];
+  const wanted = { probeKeys: [] as string[], channels: [] as [string, Listener][], timeoutMs };
+  const idle = () => Promise.allSettled(underWay);
+  const connection = createRedisConnection({
+    url,
+    wanted,
+    report,
+    idle,
+    onDown() {
+      for (const onDown of onDowns) onDown();
+    },
+  });
   /** Only the first attempt is worth waiting for, and only by whoever comes while it runs. */
-  let booting: Promise<void> | undefined = connect(candidateFor(url)).finally(() => {
+  let booting: Promise<void> | undefined = connection.booted.finally(() => {
     booting = undefined;
   });
-
-  async function connect(candidate: RedisClient): Promise<void> {
-    candidate.on('error', () => lose(candidate, 'unreachable'));
-    candidate.on('end', () => lose(candidate, 'unreachable'));
-    try {
-      await within(candidate.connect(), CONNECT_MS);
-      await within(candidate.ping(), timeoutMs);
-      for (const [channel, onMessage] of subscriptions)
-        await within(candidate.subscribe(channel, onMessage), timeoutMs);
-      if (closed) throw new Error('closed');
-      client = candidate;
-      become(undefined);
-    } catch (failure) {
-      discard(candidate);
-      retryLater(failure);
-    }
-  }
-
-  function lose(lost: RedisClient, failure: unknown): void {
-    if (client !== lost) return;
-    client = undefined;
-    discard(lost);
-    retryLater(failure);
-    for (const [, , onDown] of subscriptions) onDown();
-  }
-
-  function retryLater(failure: unknown): void {
-    if (closed) return;
-    become(redisTroubleOf(failure));
-    retryTimer = setTimeout(() => void connect(candidateFor(url)), retryMs).unref();
-    retryMs = Math.min(retryMs * 2, RETRY_MS.last);
-  }
-
-  function become(trouble: string | undefined): void {
-    const turned = (trouble === undefined) !== health.ok;
-    health = trouble === undefined ? { tier: 'redis', ok: true } : { tier: 'redis', ok: false, trouble };
-    if (turned) report(health);
-  }
+  let closed = false;
 
   function run<T>(command: Command<T>, patience: Patience = hurried): Promise<T> {
     const reply = attempt(command, patience);
@@ -117,78 +73,51 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
 
   async function attempt<T>(command: Command<T>, patience: Patience): Promise<T> {
     if (closed) throw new Error('Redis is no longer asked');
-    if (client === undefined && booting !== undefined) await within(booting, patience.ms).catch(giveUpBoot);
-    if (client === undefined) throw new Error('Redis is away');
+    if (connection.client() === undefined && booting !== undefined)
+      await within(booting, patience.ms).catch(giveUpBoot);
+    if (connection.client() === undefined) throw new Error('Redis is away');
     return lane.run(patience, () => send(command));
   }
 
   function giveUpBoot(slow: unknown): void {
     booting = undefined;
-    if (client === undefined) become(redisTroubleOf(slow));
+    connection.late(redisTroubleOf(slow));
   }
 
   async function send<T>(command: Command<T>): Promise<T> {
-    const active = client;
+    const active = connection.client();
     if (active === undefined) throw new Error('Redis is away');
     try {
       return await within(command(active), timeoutMs);
     } catch (failure) {
-      if (failure instanceof ErrorReply) pauseWrites(failure);
-      else lose(active, failure);
+      if (failure instanceof ErrorReply) connection.refuse(active, redisTroubleOf(failure));
+      else connection.lose(active, redisTroubleOf(failure));
       throw failure;
     }
   }
 
-  function pauseWrites(refusal: ErrorReply): void {
-    become(redisTroubleOf(refusal));
-    if (writePause !== undefined) return;
-    writePause = setTimeout(() => {
-      writePause = undefined;
-    }, retryMs).unref();
-    retryMs = Math.min(retryMs * 2, RETRY_MS.last);
-  }
-
   return {
-    isUp: () => client !== undefined,
+    isUp: () => connection.client() !== undefined,
+    lacks: connection.lacks,
     read: (command) => run(command),
     async write(command, patience) {
-      if (writePause !== undefined) throw new Error('Redis refuses writes');
+      if (connection.client() !== undefined && !connection.isWritable())
+        throw new Error('Redis refuses writes');
       const reply = await run(command, patience);
-      retryMs = RETRY_MS.first;
-      if (client !== undefined) become(undefined);
+      connection.prove();
       return reply;
     },
-    subscribe(...subscription) {
-      subscriptions.push(subscription);
-      const [channel, onMessage] = subscription;
-      void client?.subscribe(channel, onMessage).catch(() => {});
+    probeAt: (key) => void wanted.probeKeys.push(key),
+    subscribe(channel, onMessage, onDown) {
+      wanted.channels.push([channel, onMessage]);
+      onDowns.push(onDown);
     },
-    health: () => health,
+    health: connection.health,
     async close() {
       closed = true;
-      clearTimeout(retryTimer);
-      clearTimeout(writePause);
       // What was asked is answered first, each within its own patience: a graceful stop loses no write.
-      await Promise.allSettled(underWay);
-      if (client !== undefined) discard(client);
-      client = undefined;
+      await idle();
+      connection.close();
     },
   };
-}
-
-/** The address may hold a password, and the parser's own error would carry it. */
-function candidateFor(url: string): RedisClient {
-  try {
-    return newClient(url);
-  } catch {
-    throw new Error('the cache store is not a Redis address');
-  }
-}
-
-function discard(client: RedisClient): void {
-  try {
-    client.destroy();
-  } catch {
-    // Closed already.
-  }
 }

@@ -15,6 +15,9 @@ local function head(value)
 end
 local function keep(key, value, freshMs, expiryMs)
   local held = redis.pcall('GETRANGE', key, 0, 63)
+  if type(held) == 'table' and not string.find(held.err, 'WRONGTYPE', 1, true) then
+    redis.call('GETRANGE', key, 0, 63) -- refused: what cannot be compared is not replaced
+  end
   local heldRank, heldAt
   if type(held) == 'string' then heldRank, heldAt = head(held) end
   if heldRank then
@@ -37,26 +40,49 @@ local held = redis.pcall('GETRANGE', KEYS[1], 0, ${MAX_VALUE_BYTES})
 if type(held) == 'string' and redis.sha1hex(held) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])`;
 
-/** KEYS: lease. ARGV: owner, expiry in ms. 0 when it is ours, else what another's still has to run, ms. */
+/**
+ * KEYS: lease. ARGV: owner, expiry in ms. 0 when it is ours, else what another's still has to run, ms. One that
+ * would run longer than an owner of ours asks for is cut short (#150).
+ */
 export const ACQUIRE = `
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
 local left = redis.call('PTTL', KEYS[1])
-if left < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if left < 0 or left > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return math.max(1, left)`;
+
+/** GETRANGE where GET would do: one permission less. Another type at the key is nobody's lease. */
+const OWNS = `redis.pcall('GETRANGE', KEYS[#KEYS], 0, -1) == ARGV[1]`;
 
 /** KEYS: lease. ARGV: owner, expiry in ms. */
 export const RENEW = `
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if not (${OWNS}) then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 
 /**
  * Ends a load: keeps what came, frees the lease if it is still ours, tells the others. An owner that lost
- * its lease may still bring an answer, but no longer speaks for a failure.
+ * its lease may still bring an answer, but no longer speaks for a failure. Who may not publish still keeps (#155).
  * KEYS: entry, lease. ARGV: owner, channel, message, then as KEEP with an empty value for a failure.
  */
 export const SETTLE = `${KEEP_FUNCTION}
 if ARGV[4] ~= '' then keep(KEYS[1], ARGV[4], ARGV[5], ARGV[6]) end
-local mine = redis.call('GET', KEYS[2]) == ARGV[1]
+local mine = ${OWNS}
 if mine then redis.call('DEL', KEYS[2]) end
-if mine or ARGV[4] ~= '' then redis.call('PUBLISH', ARGV[2], ARGV[3]) end
+if mine or ARGV[4] ~= '' then redis.pcall('PUBLISH', ARGV[2], ARGV[3]) end
 return 1`;
+
+/**
+ * Tries what the scripts above do, at a key that nothing is kept at, and changes nothing. What it publishes is
+ * no message that anybody heeds. KEYS: that key. ARGV: channels. For each refusal the ACL rule and its text.
+ */
+export const PROBE = `
+local refused = {}
+local function try(rule, ...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then refused[#refused + 1] = {rule, reply.err} end
+end
+try('+set', 'SET', KEYS[1], '', 'XX', 'PX', '1')
+try('+pttl', 'PTTL', KEYS[1])
+try('+pexpire', 'PEXPIRE', KEYS[1], '1')
+try('+del', 'DEL', KEYS[1])
+for _, channel in ipairs(ARGV) do try('+publish', 'PUBLISH', channel, '') end
+return refused`;

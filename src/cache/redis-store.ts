@@ -7,6 +7,7 @@ import { ErrorReply } from 'redis';
 import type { InvocationId } from '../domain/invocation.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import { deleteAtOf, type Entry } from './entry.ts';
+import type { RedisClient } from './redis-client.ts';
 import { type RedisLink, UNHURRIED } from './redis-link.ts';
 import { DISCARD, KEEP } from './redis-scripts.ts';
 import type { Store } from './store.ts';
@@ -28,6 +29,7 @@ const NO_VALUE = Buffer.from('?');
 /** Closing the store closes the link. */
 export function createRedisStore({ link, partition, lifetimes, now }: RedisStoreOptions): Store {
   const prefix = keyPrefix(partition);
+  link.probeAt(`${prefix}probe`);
 
   async function read(id: InvocationId): Promise<Entry | undefined> {
     const key = prefix + id;
@@ -42,11 +44,18 @@ export function createRedisStore({ link, partition, lifetimes, now }: RedisStore
     // An absent key reads as no bytes.
     if (bytes.length === 0) return undefined;
     const entry = decodeEntry(id, bytes, lifetimes);
-    if (entry === undefined) {
+    if (entry === undefined && !link.lacks('+eval') && !link.lacks('+del')) {
       const sum = createHash('sha1').update(bytes).digest('hex');
       await link.write((client) => client.eval(DISCARD, { keys: [key], arguments: [sum] }));
     }
     return entry;
+  }
+
+  /** Without scripts only what can never be replaced is kept: one plain command compares and sets that (#155). */
+  async function keep(client: RedisClient, key: string, kept: KeepArguments): Promise<unknown> {
+    if (!link.lacks('+eval')) return client.eval(KEEP, { keys: [key], arguments: kept });
+    const [text, , expiryMs] = kept;
+    return expiryMs === '' ? client.set(key, text, { condition: 'NX' }) : undefined;
   }
 
   return {
@@ -54,8 +63,7 @@ export function createRedisStore({ link, partition, lifetimes, now }: RedisStore
     put(id, entry) {
       const kept = keepArguments(id, entry, now());
       if (kept === undefined) return;
-      const keeping = { keys: [prefix + id], arguments: kept };
-      link.write((client) => client.eval(KEEP, keeping), UNHURRIED).catch(() => {});
+      link.write((client) => keep(client, prefix + id, kept), UNHURRIED).catch(() => {});
     },
     health: () => link.health(),
     close: () => link.close(),
@@ -67,8 +75,11 @@ export function keyPrefix(partition: string): string {
   return `csg:${FORMAT_VERSION}:${partitionName(partition)}:`;
 }
 
-/** The KEEP script's arguments; `undefined` for what a store never holds. @param now epoch ms */
-export function keepArguments(id: InvocationId, entry: Entry, now: number): string[] | undefined {
+/** The KEEP script's. */
+export type KeepArguments = [text: string, freshMs: string, expiryMs: string];
+
+/** `undefined` for what a store never holds. @param now epoch ms */
+export function keepArguments(id: InvocationId, entry: Entry, now: number): KeepArguments | undefined {
   const text = encodeEntry(id, entry);
   if (text === undefined) return undefined;
   if (entry.lifetime === 'terminal') return [text, '0', ''];

@@ -34,21 +34,51 @@ export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
 /** No answer in time. */
 class RedisSlow extends Error {}
 
-/** https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: the first word is the kind. */
+/** https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors: a word in capitals is the kind. */
 const TROUBLES: Readonly<Record<string, string>> = {
   READONLY: 'read-only',
   OOM: 'out of memory',
   NOAUTH: 'authentication refused',
   WRONGPASS: 'authentication refused',
-  NOPERM: 'authentication refused',
   LOADING: 'loading',
   MOVED: 'a cluster, which is not supported',
   CLUSTERDOWN: 'a cluster, which is not supported',
 };
 
-/** Fixed words for whatever a command or a connection rejected with. */
+/** Fixed words for whatever a command or a connection rejected with. They decide nothing. */
 export function redisTroubleOf(failure: unknown): string {
   if (failure instanceof RedisSlow) return 'too slow';
   if (!(failure instanceof ErrorReply)) return 'unreachable';
-  return TROUBLES[failure.message.split(' ', 1)[0] ?? ''] ?? 'refusing commands';
+  return troubleOfReply(failure.message);
+}
+
+/** The same for the text of a refusal. Before Redis 7 a script's error has the kind in its middle. */
+export function troubleOfReply(text: string): string {
+  const rule = missingRuleOf(text);
+  if (rule !== undefined) return troubleOfMissing([rule]);
+  const kind = /\b[A-Z]{3,}\b(?<!ERR)/.exec(text)?.[0] ?? '';
+  return TROUBLES[kind] ?? 'refusing commands';
+}
+
+/** What the Redis user may not do, in the words of `ACL SETUSER`, so that it can be mended by copying them. */
+export type AclRule = `+${string}` | '~csg:*' | '&csg:*';
+
+/** Words for `/readyz` and the log. */
+export function troubleOfMissing(rules: Iterable<AclRule>): string {
+  return `permissions missing: ${[...rules].join(' ')}`;
+}
+
+/** Redis 6 to 8 and Valkey, outside of a script and inside. */
+const DENIED = /^-?NOPERM\b|the user executing the script can't|ACL failure in script/i;
+const DENIED_COMMAND = /\brun (?:the '([a-z|]{1,32})'|this) command/;
+
+/**
+ * The rule that a refusal says is missing; `undefined` for a refusal for another reason.
+ * @param tried what was tried, where the refusal itself does not name the command
+ */
+export function missingRuleOf(text: string, tried: AclRule = '+eval'): AclRule | undefined {
+  if (!DENIED.test(text)) return undefined;
+  const command = DENIED_COMMAND.exec(text);
+  if (command !== null) return command[1] === undefined ? tried : `+${command[1]}`;
+  return /\bchannels?\b/.test(text) ? '&csg:*' : '~csg:*';
 }

@@ -324,7 +324,9 @@ describeWithRedis('the Redis tier', () => {
       ['ERR unknown', 'refusing commands'],
     ])('%s', async (refusal, trouble) => {
       const server = await startRefusingRedis(refusal);
-      await refused(await ready(server.url), trouble);
+      const store = open(server.url);
+      await eventually(() => reports.length, SLACK_MS);
+      await refused(store, trouble);
       await server.close();
     });
   });

@@ -29,7 +29,7 @@ export interface RedisServer {
   pause(): void;
   resume(): void;
   /** A test's own connection; closed with the server at the latest. */
-  client(): Promise<TestClient>;
+  client(password?: string): Promise<TestClient>;
   /** One command of a test's own. */
   command(...words: (string | Buffer)[]): Promise<unknown>;
   stop(): Promise<void>;
@@ -58,8 +58,8 @@ export async function startRedis(): Promise<RedisServer> {
     await gone;
   }
 
-  async function client(): Promise<TestClient> {
-    const own = newClient(url);
+  async function client(password?: string): Promise<TestClient> {
+    const own = newClient(password === undefined ? url : url.replace('//', `//:${password}@`));
     await own.connect();
     return own;
   }
@@ -118,15 +118,26 @@ export interface Wire {
   readonly url: string;
   /** Added to every answer on its way back, ms. */
   delayMs: number;
+  /** Where connections made from now on lead to, as an address does after a failover. */
+  toPort: number;
+  /** Connections made so far. */
+  readonly connections: number;
+  /** What is asked over connections made so far is refused from now on; `undefined`: no more. */
+  refuse(refusal: string | undefined): void;
   close(): Promise<void>;
 }
+
+const COMMAND = /\*\d+\r\n\$\d+\r\n([A-Za-z]+)\r\n/g;
 
 /** A TCP line to a server, as slow as a test wants. */
 export async function startWire(toPort: number): Promise<Wire> {
   const sockets = new Set<Socket>();
-  const wire = { url: '', delayMs: 0, close };
+  let refusal: string | undefined;
+  let refusedUntil = 0;
+  const wire = { url: '', delayMs: 0, toPort, connections: 0, refuse, close };
   const server = createServer((near) => {
-    const far = dial(toPort, '127.0.0.1');
+    const far = dial(wire.toPort, '127.0.0.1');
+    const connection = ++wire.connections;
     for (const socket of [near, far]) {
       sockets.add(socket);
       socket
@@ -136,12 +147,19 @@ export async function startWire(toPort: number): Promise<Wire> {
           far.destroy();
         });
     }
-    near.pipe(far);
+    near.on('data', (bytes) => {
+      if (refusal === undefined || connection > refusedUntil) far.write(bytes);
+      else for (const _ of String(bytes).matchAll(COMMAND)) near.write(`-${refusal}\r\n`);
+    });
     far.on('data', (bytes) => {
       if (wire.delayMs === 0) near.write(bytes);
       else setTimeout(() => near.writable && near.write(bytes), wire.delayMs);
     });
   });
+  function refuse(next: string | undefined): void {
+    refusal = next;
+    refusedUntil = wire.connections;
+  }
   async function close(): Promise<void> {
     for (const socket of sockets) socket.destroy();
     server.close();
@@ -155,14 +173,14 @@ export async function startWire(toPort: number): Promise<Wire> {
 }
 
 /** A server that greets a client and then refuses everything with one error. */
-export async function startRefusingRedis(refusal: string): Promise<Wire> {
+export async function startRefusingRedis(refusal: string): Promise<Pick<Wire, 'url' | 'close'>> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket
       .on('error', () => {})
       .on('data', (bytes) => {
-        for (const [, word] of String(bytes).matchAll(/\*\d+\r\n\$\d+\r\n([A-Za-z]+)\r\n/g)) {
+        for (const [, word] of String(bytes).matchAll(COMMAND)) {
           if (word === 'HELLO') socket.write('%1\r\n$6\r\nserver\r\n$5\r\nredis\r\n');
           else if (word === 'PING') socket.write('+PONG\r\n');
           else if (word === 'SUBSCRIBE') socket.write('>3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n');
@@ -176,7 +194,6 @@ export async function startRefusingRedis(refusal: string): Promise<Wire> {
   if (address === null || typeof address === 'string') throw new Error('no port');
   return {
     url: `redis://127.0.0.1:${address.port}`,
-    delayMs: 0,
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();
