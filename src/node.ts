@@ -25,10 +25,8 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     }
   });
 }
-// Without a listener the first opens Node's inspector, and the second ends a process whose log is a file of bounded
-// size: with one, the write fails as it does on a full disk.
-for (const signal of ['SIGUSR1', 'SIGXFSZ'] as const) process.on(signal, () => {});
-// A diagnostic report would hold the key (#156).
+// Without a listener it opens Node's inspector; and a diagnostic report would hold the key (#156).
+process.on('SIGUSR1', () => {});
 if (process.report) process.report.excludeEnv = true;
 
 if (isTooOld(process.versions.node)) {

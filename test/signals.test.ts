@@ -36,6 +36,8 @@ const env = () => ({
   CHROMA_API_KEY: TOKEN,
   UPSTREAM_URL: simulator.url,
   PORT: '0',
+  // A store takes a while to open, and meanwhile the event loop turns.
+  CACHE_STORE_URL: `sqlite:${join(scratch, 'store')}`,
 });
 
 /** Loaded before our first file: tells when that one begins, as nothing else can before its modules are loaded. */
@@ -95,6 +97,7 @@ describe('#156 the key outside of answers and logs', () => {
     const gateway = await startNode(simulator.url, {
       NODE_OPTIONS: `--report-on-signal --report-signal=SIGUSR2 --report-directory=${scratch}`,
     });
+    children.push(gateway.process);
     gateway.process.kill('SIGUSR2');
     const reports = () => readdirSync(scratch).filter((name) => name.startsWith('report'));
     await expect.poll(() => reports().length, { timeout: 10_000 }).toBe(1);
@@ -107,6 +110,7 @@ describe('#156 the key outside of answers and logs', () => {
 
   it('SIGUSR1 opens no inspector', async () => {
     const gateway = await startNode(simulator.url);
+    children.push(gateway.process);
     gateway.process.kill('SIGUSR1');
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
