@@ -74,6 +74,23 @@ describe('too slow on node', () => {
     clearInterval(drip);
   });
 
+  it.concurrent('#27 a body that comes byte by byte is cut off after 30 s', { timeout: 60_000 }, async () => {
+    const { socket, closed, text } = await open(gateway.url);
+    const startedAt = performance.now();
+    socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n');
+    const drip = setInterval(() => socket.writable && socket.write('x'), 1_000);
+    await closed;
+    clearInterval(drip);
+    expect(performance.now() - startedAt).toBeGreaterThan(28_000);
+    expect(performance.now() - startedAt).toBeLessThan(37_000);
+    expect(statuses(text()).filter((status) => status !== 408)).toEqual([200]);
+  });
+
+  it.concurrent('#27 an idle connection is kept for 65 s, and the answer says so', async () => {
+    const { headers } = await ask(gateway.url, crypto.randomUUID());
+    expect(headers.get('keep-alive')).toBe('timeout=65');
+  });
+
   it.concurrent('#27 meanwhile another caller’s requests take what they always take', {
     timeout: 40_000,
   }, async () => {

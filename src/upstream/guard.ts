@@ -81,7 +81,7 @@ export function createGuard(options: GuardOptions): Guard {
 
   async function attempt(id: InvocationId, deadline: Deadline, on: Connection = 'any'): Promise<Sourced> {
     if (deadline.remainingMs() === 0)
-      throw new GatewayError('upstream_timeout', { reason: 'deadline_in_queue' });
+      throw new GatewayError('upstream_timeout', { reason: 'deadline_in_queue', local: true });
     refuse(); // again: much may have been learned while this caller waited for its place
     const admission = pause.admit();
     const ended = await breaker.run(() => call(id, deadline, on));
