@@ -49,7 +49,8 @@ async function ask(app: App, path = `/api/v1/invocations/${newId()}`, method = '
 
 /** The same question on the short way that Node's server takes. */
 async function askShort(app: App): Promise<Response> {
-  const { status, headers, body } = await app.lookup(newId(), (name) => HEADERS[name]);
+  const { status, headers, body, report } = await app.lookup(newId(), (name) => HEADERS[name]);
+  report(true);
   return new Response(body, { status, headers });
 }
 

@@ -19,7 +19,7 @@ describe.each(RUNTIMES)('hostile text on %s', (runtime) => {
   let id: string;
   beforeAll(async () => {
     simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen());
+    gateway = await startGateway(runtime, await simulator.listen(), { LOG_LEVEL: 'debug' });
     wire = createWire(gateway.url);
     id = simulator.addJob({ state: 'complete' });
   });
@@ -169,7 +169,9 @@ describe.each(RUNTIMES)('a bug on %s', (runtime) => {
           ) as string,
         }),
       ]);
-      expect(gateway.logs().filter(({ msg }) => msg === 'request')).toEqual([
+      const requests = () => gateway.logs().filter(({ msg }) => msg === 'request');
+      await eventually(() => requests().length > 0, 3_000);
+      expect(requests()).toEqual([
         expect.objectContaining({ status: 500, code: 'internal', requestId: 'a-bug-0123', cache: 'miss' }),
       ]);
       for (const needle of [TOKEN, btoa(TOKEN).replaceAll('=', '')]) {
