@@ -1,7 +1,7 @@
 /** Everybody who answers hits side by side, started, warmed with the one job, and checked to say the same. */
 import { closeSync, ftruncateSync, openSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { signGrant } from '../src/http/sign-grant.ts';
+import { signGrant } from '../src/grant/sign.ts';
 import { type Answer, ask, headerNames } from './exchange.ts';
 import { JOB_BODY, SOURCE_ID } from './job.ts';
 import { configureNginx } from './nginx.ts';

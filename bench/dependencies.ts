@@ -57,7 +57,7 @@ export async function measureDependencies({ progress }: ThemeOptions): Promise<O
 /** By package; our own sources are one of them. */
 async function bundleBytes(): Promise<ReadonlyMap<string, number>> {
   const { metafile } = await build({
-    entryPoints: ['src/worker.ts'],
+    entryPoints: ['src/worker/main.ts'],
     absWorkingDir: ROOT,
     bundle: true,
     minify: true,

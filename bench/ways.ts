@@ -3,7 +3,7 @@ import { createCoalesce } from '../src/cache/coalesce.ts';
 import { createMemoryStore } from '../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup, type ReadThrough } from '../src/cache/read-through.ts';
 import type { Sourced } from '../src/domain/answer.ts';
-import { type InvocationId, parseJob } from '../src/domain/invocation.ts';
+import { type InvocationId, parseJob } from '../src/domain/job.ts';
 import { createLifetimes } from '../src/domain/lifetime.ts';
 import { JOB_ID } from './job.ts';
 import { type Said, UPSTREAM_MS, type World } from './world.ts';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parseGrantSecrets } from '../src/domain/grant.ts';
-import { type Duration, signGrant } from '../src/http/sign-grant.ts';
+import { type Duration, signGrant } from '../src/grant/sign.ts';
 
 const HELP = `Prints a grant: a token that lets its holder read certain invocations through the gateway.
 

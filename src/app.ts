@@ -7,7 +7,7 @@ import { GatewayError } from './domain/errors.ts';
 import { PREFLIGHT_HEADERS } from './http/cors.ts';
 import type { Exchange, FinishedReply, HeaderReader } from './http/exchange.ts';
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
-import { createLookups, type LookupsOptions } from './http/lookups.ts';
+import { createLookups, type LookupsOptions } from './http/lookup.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
 
 export interface AppDeps extends ResponderOptions, Omit<LookupsOptions, 'responder'> {

@@ -1,15 +1,15 @@
 /** What both entries put together the same way: from a configuration and a transport to the app's parts. */
 import { hash } from 'node:crypto';
 import { createMemoryStore } from './cache/memory-store.ts';
-import type { Config } from './config.ts';
-import type { AuthConfig } from './credentials.ts';
+import type { Config } from './config/config.ts';
+import type { AuthConfig } from './config/auth.ts';
 import { createLifetimes } from './domain/lifetime.ts';
-import { createSecretScan, type SecretScan } from './domain/secret.ts';
+import { createSecretScan, type SecretScan } from './domain/secret-scan.ts';
 import { VERSION } from './domain/version.ts';
-import { type Authenticate, createAuthenticator } from './http/authenticate.ts';
-import { createKeySet } from './http/key-set.ts';
-import type { Log } from './http/log.ts';
-import { createUpstreamLog, type LastTold, type UpstreamLog } from './http/upstream-log.ts';
+import { type Authenticate, createAuthenticator } from './grant/authenticate.ts';
+import { createKeySet } from './grant/key-set.ts';
+import type { Log } from './telemetry/log.ts';
+import { createUpstreamLog, type LastTold, type UpstreamLog } from './telemetry/upstream-log.ts';
 import { createBulkhead } from './upstream/bulkhead.ts';
 import { type ChromaSource, createChromaSource } from './upstream/chroma-source.ts';
 import { createGuard, type Guard } from './upstream/guard.ts';

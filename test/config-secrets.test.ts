@@ -1,6 +1,6 @@
 /** What the configuration lets in as a secret, the log can keep out; and what cannot be used is refused at start. */
 import { describe, expect, it } from 'vitest';
-import { createSecretScan } from '../src/domain/secret.ts';
+import { createSecretScan } from '../src/domain/secret-scan.ts';
 import { badNamesOf, read } from './support/config.ts';
 
 describe('secrets that are not ASCII', () => {

@@ -1,7 +1,7 @@
 /** Every variable of contract §3: its default, its bounds, what it refuses; and that no value is ever shown. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Config, ConfigError } from '../src/config.ts';
+import { type Config, ConfigError } from '../src/config/config.ts';
 import { badNamesOf, CANARY, problemsOf, read, type Variables } from './support/config.ts';
 
 /** Beyond it a timer fires at once. */

@@ -6,11 +6,11 @@ import { createCoalesce } from '../src/cache/coalesce.ts';
 import { createMemoryStore } from '../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup } from '../src/cache/read-through.ts';
 import type { Sourced } from '../src/domain/answer.ts';
-import { createSecretScan } from '../src/domain/secret.ts';
+import { createSecretScan } from '../src/domain/secret-scan.ts';
 import { createBulkhead } from '../src/upstream/bulkhead.ts';
 import { createChromaSource } from '../src/upstream/chroma-source.ts';
 import { createGuard } from '../src/upstream/guard.ts';
-import { createUndiciTransport } from '../src/upstream/undici-transport.ts';
+import { createUndiciTransport } from '../src/upstream/undici/transport.ts';
 import { liveHeapBytes } from './support/heap.ts';
 import { COMPLETE, jobOf, lifetimes, newId } from './support/jobs.ts';
 

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Config, ConfigError, parseConfig } from '../src/config.ts';
+import { type Config, ConfigError, parseConfig } from '../src/config/config.ts';
 import { createCanary } from './support/canary.ts';
 import { FILES, variables } from './support/fuzz/environments.ts';
 import { spawnSidecar, TOKEN } from './support/gateway.ts';

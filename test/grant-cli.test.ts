@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { expect, test } from 'vitest';
-import { createAuthenticator } from '../src/http/authenticate.ts';
+import { createAuthenticator } from '../src/grant/authenticate.ts';
 import { outcomeOf, SECRET } from './http/tokens.ts';
 
 const ID = '3c90c3cc-0d44-4b50-8888-8dd25736052a';

@@ -3,9 +3,9 @@ import type { Context } from 'hono';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type App, type AppDeps, createApp } from '../src/app.ts';
 import { GatewayError } from '../src/domain/errors.ts';
-import { createSecretScan } from '../src/domain/secret.ts';
+import { createSecretScan } from '../src/domain/secret-scan.ts';
 import { createCorsPolicy } from '../src/http/cors.ts';
-import { createLog } from '../src/http/log.ts';
+import { createLog } from '../src/telemetry/log.ts';
 import { newId } from './support/jobs.ts';
 
 const SECRET = 'ck-Canary+Token/0123456789';

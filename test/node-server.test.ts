@@ -5,10 +5,10 @@ import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { createSimulator } from '../simulator/simulator.ts';
 import { type App, LOOKUP_PREFIX } from '../src/app.ts';
-import { parseConfig } from '../src/config.ts';
+import { parseConfig } from '../src/config/config.ts';
 import type { FinishedReply } from '../src/http/exchange.ts';
-import { createNodeServer } from '../src/node-server.ts';
-import { createSidecar } from '../src/sidecar.ts';
+import { createNodeServer } from '../src/node/server.ts';
+import { createSidecar } from '../src/node/sidecar.ts';
 import { type Env, TOKEN } from './support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor } from './support/grants.ts';
 

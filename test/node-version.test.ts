@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isTooOld, nodeWarnings } from '../src/node-version.ts';
+import { isTooOld, nodeWarnings } from '../src/node/version.ts';
 
 it.each([
   ['18.20.8', true],

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createSecretScan } from '../src/domain/secret.ts';
+import { createSecretScan } from '../src/domain/secret-scan.ts';
 import { createChromaSource } from '../src/upstream/chroma-source.ts';
 import { ask, newId } from './support/ask.ts';
 import { type Body, useContentRig } from './support/content-rig.ts';

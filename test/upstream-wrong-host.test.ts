@@ -1,6 +1,6 @@
 /** A wrong set-up that looks like missing jobs (faults #154): another host's 404s. */
 import { describe, expect, it } from 'vitest';
-import { createUpstreamLog } from '../src/http/upstream-log.ts';
+import { createUpstreamLog } from '../src/telemetry/upstream-log.ts';
 import { isChromaError } from '../src/upstream/chroma-error.ts';
 import type { UpstreamCall } from '../src/upstream/chroma-source.ts';
 import { ask, newId } from './support/ask.ts';

@@ -5,9 +5,9 @@
 import { createCoalesce } from '../../src/cache/coalesce.ts';
 import { createMemoryStore } from '../../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup } from '../../src/cache/read-through.ts';
-import { parseInvocationId } from '../../src/domain/invocation.ts';
+import { parseInvocationId } from '../../src/domain/job.ts';
 import { createLifetimes } from '../../src/domain/lifetime.ts';
-import { createSecretScan } from '../../src/domain/secret.ts';
+import { createSecretScan } from '../../src/domain/secret-scan.ts';
 import { createChromaSource } from '../../src/upstream/chroma-source.ts';
 import type { Transport } from '../../src/upstream/transport.ts';
 import { JOB_BODY, JOB_ID } from '../job.ts';

@@ -4,7 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import type { Answer } from '../domain/answer.ts';
-import { rankOf } from '../domain/invocation.ts';
+import { rankOf } from '../domain/job.ts';
 import { classOf, type Lifetime, type LifetimeClass, type Lifetimes } from '../domain/lifetime.ts';
 
 /** `storedAt <= staleAt <= deleteAt` ({@link staleAtOf}, {@link deleteAtOf}), epoch ms. */

@@ -3,7 +3,7 @@
  * whether an entry is fresh is the entry's business. Synchronous, because the hit path is.
  */
 import { LRUCache } from 'lru-cache';
-import type { InvocationId } from '../domain/invocation.ts';
+import type { InvocationId } from '../domain/job.ts';
 import { type Entry, isFromTheFuture, supersedes } from './entry.ts';
 
 /**

@@ -6,7 +6,7 @@
  */
 import type { CacheOutcome, InvocationSource } from '../domain/answer.ts';
 import { asGatewayError, type GatewayError } from '../domain/errors.ts';
-import type { InvocationId } from '../domain/invocation.ts';
+import type { InvocationId } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import type { Coalesce } from './coalesce.ts';
 import { createEntry, type Entry, freshnessOf } from './entry.ts';

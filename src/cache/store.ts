@@ -1,5 +1,5 @@
 /** The Store port: a place where terminal answers outlive the process. One adapter, one file. */
-import type { InvocationId } from '../domain/invocation.ts';
+import type { InvocationId } from '../domain/job.ts';
 import type { Entry } from './entry.ts';
 
 /** A tier's own word on how it is doing, for `/readyz`. */

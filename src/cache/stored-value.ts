@@ -7,7 +7,7 @@
  * a script in the store can compare two values by these two and needs no JSON.
  */
 import { hash } from 'node:crypto';
-import { type InvocationId, parseJob, rankOf } from '../domain/invocation.ts';
+import { type InvocationId, parseJob, rankOf } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import { createEntry, type Entry } from './entry.ts';
 

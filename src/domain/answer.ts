@@ -2,7 +2,7 @@
  * What upstream may answer, and the one question everybody asks. Pure.
  */
 import type { GatewayError } from './errors.ts';
-import type { InvocationId, Job } from './invocation.ts';
+import type { InvocationId, Job } from './job.ts';
 
 /** What upstream said and may be relayed: a job (its 200) or that there is none (its 404). */
 export type Answer = Job | { readonly kind: 'missing' };

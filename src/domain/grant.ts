@@ -3,7 +3,7 @@
  * else has already verified, and it does not know what a header, a key or a clock is.
  */
 import * as z from 'zod/mini';
-import { foldUuid, type InvocationId, type JobScope, parseInvocationId } from './invocation.ts';
+import { foldUuid, type InvocationId, type JobScope, parseInvocationId } from './job.ts';
 
 /** The longest token worth looking at, in bytes: about 150 invocation ids. */
 export const MAX_TOKEN_BYTES = 8_192;

@@ -3,7 +3,7 @@
  * The lifetime comes from the body alone; upstream's headers decide nothing. Pure.
  */
 import type { Answer } from './answer.ts';
-import { isTerminal } from './invocation.ts';
+import { isTerminal } from './job.ts';
 
 /** Terminal: can never change. In-flight: may change; unrecognised states count as such. Negative: a 404. */
 export type LifetimeClass = 'terminal' | 'in-flight' | 'negative';

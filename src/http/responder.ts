@@ -4,7 +4,7 @@
  */
 import { asGatewayError, type GatewayError } from '../domain/errors.ts';
 import type { CorsPolicy } from './cors.ts';
-import { errorReply } from './errors.ts';
+import { errorReply } from './error-reply.ts';
 import {
   baseHeaders,
   type Exchange,
@@ -14,7 +14,7 @@ import {
   type ResponseHeaders,
   requestIdOf,
 } from './exchange.ts';
-import type { Log, RequestEnd } from './log.ts';
+import type { Log, RequestEnd } from '../telemetry/log.ts';
 
 /** Where the process stands in its life: `draining` still works, `closing` finishes what is in flight. */
 export type Phase = 'serving' | 'draining' | 'closing';

@@ -4,7 +4,7 @@
  * probe that learned nothing, or was lost, is made again. May not know what a call is.
  */
 import { GatewayError } from '../domain/errors.ts';
-import type { News } from './news.ts';
+import type { News } from './weight.ts';
 
 export interface Breaker {
   state(): State['kind'];

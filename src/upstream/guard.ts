@@ -7,16 +7,16 @@
  */
 import type { InvocationSource, Sourced } from '../domain/answer.ts';
 import { asGatewayError, type ErrorCode, GatewayError } from '../domain/errors.ts';
-import type { InvocationId } from '../domain/invocation.ts';
+import type { InvocationId } from '../domain/job.ts';
 import { type Breaker, createBreaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import type { ChromaSource } from './chroma-source.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
-import { type News, newsOf } from './news.ts';
+import { type News, newsOf } from './weight.ts';
 import { createPause } from './pause.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import type { Connection } from './transport.ts';
-import { UpstreamFailure } from './upstream-failure.ts';
+import { UpstreamFailure } from './failure.ts';
 
 export interface GuardOptions {
   readonly source: ChromaSource;

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createEntry, type Entry, freshnessOf, isFromTheFuture, supersedes } from '../../src/cache/entry.ts';
-import { parseJob } from '../../src/domain/invocation.ts';
+import { parseJob } from '../../src/domain/job.ts';
 import { COMPLETE, entryOf, FAILED, jobOf, lifetimes, newId } from '../support/jobs.ts';
 
 const AT = 1_795_435_200_000;

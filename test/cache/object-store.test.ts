@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Store } from '../../src/cache/store.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { spoilStored } from '../support/fuzz/stored.ts';
 import { COMPLETE, entryOf, FAILED, newId } from '../support/jobs.ts';
 import { scratchFolder } from '../support/scratch.ts';

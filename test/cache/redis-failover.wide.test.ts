@@ -1,7 +1,7 @@
 /** Refusals that mean "wrong server now" or "wrong credentials now": a new connection, and no lookup pays for it. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { createRedisLink } from '../../src/cache/redis-link.ts';
-import { createRedisStore, keyPrefix } from '../../src/cache/redis-store.ts';
+import { createRedisLink } from '../../src/stores/redis/link.ts';
+import { createRedisStore, keyPrefix } from '../../src/stores/redis/store.ts';
 import type { Store, StoreHealth } from '../../src/cache/store.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, lifetimes, newId } from '../support/jobs.ts';
 import {

@@ -2,13 +2,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createCoalesce } from '../../src/cache/coalesce.ts';
 import { staleAtOf } from '../../src/cache/entry.ts';
-import { leased } from '../../src/cache/redis-lease.ts';
-import { createRedisLink, type RedisLink } from '../../src/cache/redis-link.ts';
-import { createRedisStore, keyPrefix } from '../../src/cache/redis-store.ts';
+import { leased } from '../../src/stores/redis/lease.ts';
+import { createRedisLink, type RedisLink } from '../../src/stores/redis/link.ts';
+import { createRedisStore, keyPrefix } from '../../src/stores/redis/store.ts';
 import type { Store } from '../../src/cache/store.ts';
 import type { Answer, InvocationSource, Sourced } from '../../src/domain/answer.ts';
 import { GatewayError } from '../../src/domain/errors.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { COMPLETE, entryOf, eventually, jobOf, lifetimes, newId } from '../support/jobs.ts';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis-server.ts';
 

@@ -1,9 +1,9 @@
 /** What the processes of a fleet tell each other, what they believe, and when they do not wait for each other. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { keepArguments, keyPrefix } from '../../src/cache/redis-store.ts';
+import { keepArguments, keyPrefix } from '../../src/stores/redis/store.ts';
 import type { Sourced } from '../../src/domain/answer.ts';
 import { type ErrorCode, type ErrorOptions, GatewayError } from '../../src/domain/errors.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, jobOf, newId } from '../support/jobs.ts';
 import { createRedisFleet, type Member, type RedisFleet } from '../support/redis-fleet.ts';
 import { describeWithRedis, type RedisServer, startRedis, type TestClient } from '../support/redis-server.ts';

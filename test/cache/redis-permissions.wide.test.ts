@@ -1,10 +1,10 @@
 /** Redis users who may do less than they should: what still works, and what is said of the rest. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createRedisLink } from '../../src/cache/redis-link.ts';
-import { keyPrefix } from '../../src/cache/redis-store.ts';
+import { createRedisLink } from '../../src/stores/redis/link.ts';
+import { keyPrefix } from '../../src/stores/redis/store.ts';
 import type { StoreHealth } from '../../src/cache/store.ts';
 import { GatewayError } from '../../src/domain/errors.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, FAILED, jobOf, newId } from '../support/jobs.ts';
 import { createRedisFleet, type Member, type RedisFleet } from '../support/redis-fleet.ts';
 import { describeWithRedis, type RedisServer, startRedis } from '../support/redis-server.ts';

@@ -1,9 +1,9 @@
 /** The Redis tier on a real redis-server: the contract, and everything that Redis can do to us. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Entry, supersedes } from '../../src/cache/entry.ts';
-import { createRedisLink } from '../../src/cache/redis-link.ts';
-import { DISCARD, KEEP } from '../../src/cache/redis-scripts.ts';
-import { createRedisStore, keepArguments, keyPrefix } from '../../src/cache/redis-store.ts';
+import { createRedisLink } from '../../src/stores/redis/link.ts';
+import { DISCARD, KEEP } from '../../src/stores/redis/scripts.ts';
+import { createRedisStore, keepArguments, keyPrefix } from '../../src/stores/redis/store.ts';
 import type { Store, StoreHealth } from '../../src/cache/store.ts';
 import { decodeEntry } from '../../src/cache/stored-value.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, FAILED, lifetimes, newId } from '../support/jobs.ts';

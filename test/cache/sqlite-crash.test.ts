@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from 'vitest';
-import { openSqliteStore } from '../../src/cache/sqlite-store.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { COMPLETE, entryOf, lifetimes } from '../support/jobs.ts';
 
 const ROUNDS = 20;

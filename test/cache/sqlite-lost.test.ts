@@ -16,10 +16,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createMemoryStore, type MemoryStore } from '../../src/cache/memory-store.ts';
-import { LOST, TABLE } from '../../src/cache/sqlite-file.ts';
-import { openSqliteStore } from '../../src/cache/sqlite-store.ts';
+import { LOST, TABLE } from '../../src/stores/sqlite/file.ts';
+import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import type { Store, StoreHealth } from '../../src/cache/store.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { COMPLETE, entryOf, eventually, lifetimes, newId } from '../support/jobs.ts';
 import { scratchFolder } from '../support/scratch.ts';
 

@@ -17,14 +17,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { sqliteNameProblem } from '../../src/cache/sqlite-name.ts';
-import { createPrivately, refuseWrongPath, targetOf } from '../../src/cache/sqlite-path.ts';
-import { openSqliteStore } from '../../src/cache/sqlite-store.ts';
+import { sqliteNameProblem } from '../../src/stores/sqlite/name.ts';
+import { createPrivately, refuseWrongPath, targetOf } from '../../src/stores/sqlite/path.ts';
+import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import type { Store, StoreHealth } from '../../src/cache/store.ts';
 import { COMPLETE, entryOf, lifetimes, newId } from '../support/jobs.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
-const STORE = JSON.stringify(join(import.meta.dirname, '../../src/cache/sqlite-store.ts'));
+const STORE = JSON.stringify(join(import.meta.dirname, '../../src/stores/sqlite/store.ts'));
 const JUNK = 'this is not a database. '.repeat(1_000);
 
 let folder: string;

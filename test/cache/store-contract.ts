@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createEntry, deleteAtOf, type Entry } from '../../src/cache/entry.ts';
 import type { Store } from '../../src/cache/store.ts';
 import { encodeEntry } from '../../src/cache/stored-value.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, FAILED, lifetimes, newId } from '../support/jobs.ts';
 
 /** One place to store, empty at first. */

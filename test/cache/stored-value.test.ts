@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createEntry, deleteAtOf, staleAtOf } from '../../src/cache/entry.ts';
-import { keyPrefix } from '../../src/cache/redis-store.ts';
+import { keyPrefix } from '../../src/stores/redis/store.ts';
 import { decodeEntry, encodeEntry, MAX_VALUE_BYTES, partitionName } from '../../src/cache/stored-value.ts';
 import { createLifetimes } from '../../src/domain/lifetime.ts';
 import { COMPLETE, entryOf, FAILED, lifetimes, newId } from '../support/jobs.ts';

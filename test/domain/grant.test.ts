@@ -5,7 +5,7 @@ import {
   type JobScope,
   parseInvocationId,
   parseJob,
-} from '../../src/domain/invocation.ts';
+} from '../../src/domain/job.ts';
 
 const NOW = 1_795_435_200_000;
 const ID = id('3c90c3cc-0d44-4b50-8888-8dd25736052a');

@@ -1,6 +1,6 @@
 /** Scopes are shared between jobs, and that is never seen. */
 import { describe, expect, it } from 'vitest';
-import { type InvocationId, parseJob } from '../../src/domain/invocation.ts';
+import { type InvocationId, parseJob } from '../../src/domain/job.ts';
 import { newId } from '../support/jobs.ts';
 
 function scopeOf(source: unknown, database: unknown, collection: unknown) {

@@ -1,6 +1,6 @@
 /** The scan for our secrets (faults #76, #126): every encoding, wherever the secret stands. */
 import { describe, expect, it } from 'vitest';
-import { createSecretScan } from '../../src/domain/secret.ts';
+import { createSecretScan } from '../../src/domain/secret-scan.ts';
 import { TOKEN } from '../support/gateway.ts';
 
 /** What may stand before a secret decides how its base64 begins, what stands behind it how it ends. */

@@ -2,8 +2,8 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import { createAuthenticator } from '../../src/http/authenticate.ts';
-import { createKeySet } from '../../src/http/key-set.ts';
+import { createAuthenticator } from '../../src/grant/authenticate.ts';
+import { createKeySet } from '../../src/grant/key-set.ts';
 import { claimsIn, NOW } from './tokens.ts';
 
 export interface Signer {

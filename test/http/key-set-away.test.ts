@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
-import { createKeySet } from '../../src/http/key-set.ts';
+import { createKeySet } from '../../src/grant/key-set.ts';
 import { closeServers, ec, listen, provider, sign, signers } from './identity-provider.ts';
 import { NOW, outcomeOf, REFUSED } from './tokens.ts';
 

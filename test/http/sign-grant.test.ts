@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createAuthenticator } from '../../src/http/authenticate.ts';
-import { signGrant } from '../../src/http/sign-grant.ts';
+import { createAuthenticator } from '../../src/grant/authenticate.ts';
+import { signGrant } from '../../src/grant/sign.ts';
 import { NOW, outcomeOf, SECRET } from './tokens.ts';
 
 describe('the function that makes grants', () => {

@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { asGatewayError } from '../../src/domain/errors.ts';
 import type { Grant } from '../../src/domain/grant.ts';
-import { type Authenticate, challengeOf } from '../../src/http/authenticate.ts';
+import { type Authenticate, challengeOf } from '../../src/grant/authenticate.ts';
 
 export const SECRET = 'a test secret of more than 32 bytes';
 export const NOW = 1_795_435_200_000;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createAuthenticator } from '../../src/http/authenticate.ts';
+import { createAuthenticator } from '../../src/grant/authenticate.ts';
 import {
   claimsIn,
   EXPIRED,

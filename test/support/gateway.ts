@@ -90,7 +90,7 @@ let bundle: Promise<string> | undefined;
 
 /** The Worker as wrangler would upload it. */
 export function bundleWorker(): Promise<string> {
-  bundle ??= bundleForWorkerd('src/worker.ts');
+  bundle ??= bundleForWorkerd('src/worker/main.ts');
   return bundle;
 }
 

@@ -4,7 +4,7 @@ import { asGatewayError, type ErrorCode, type ErrorOptions, GatewayError } from 
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { createGuard, type Guard } from '../../src/upstream/guard.ts';
 import type { Connection } from '../../src/upstream/transport.ts';
-import { UpstreamFailure, type UpstreamFailureOptions } from '../../src/upstream/upstream-failure.ts';
+import { UpstreamFailure, type UpstreamFailureOptions } from '../../src/upstream/failure.ts';
 import { newId } from './jobs.ts';
 
 /** One upstream call under way. */

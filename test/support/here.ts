@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { parseConfig } from '../../src/config.ts';
-import { createSidecar } from '../../src/sidecar.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { createSidecar } from '../../src/node/sidecar.ts';
 import { TOKEN } from './gateway.ts';
 
 export interface SidecarHere {

@@ -5,7 +5,7 @@
 import { supersedes } from '../../src/cache/entry.ts';
 import type { Store } from '../../src/cache/store.ts';
 import { decodeEntry, encodeEntry } from '../../src/cache/stored-value.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import type { Lifetimes } from '../../src/domain/lifetime.ts';
 
 export interface MapDisk {

@@ -2,7 +2,7 @@
 import type { Entry } from '../../src/cache/entry.ts';
 import type { MemoryStore } from '../../src/cache/memory-store.ts';
 import { asGatewayError } from '../../src/domain/errors.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { createClock } from './clock.ts';
 import { bodyOf, entryOf } from './jobs.ts';
 import { createRules, type Outcome } from './model-rules.ts';

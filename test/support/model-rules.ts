@@ -4,7 +4,7 @@
  */
 import type { Lookup } from '../../src/cache/read-through.ts';
 import type { ErrorCode } from '../../src/domain/errors.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import type { Meaning } from './model-upstream.ts';
 
 /** ms; those of the world's lifetimes. */

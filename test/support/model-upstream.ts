@@ -3,8 +3,8 @@
  * says: jobs in any state and order, 404s, errors, and every kind of answer that must never be kept.
  */
 import type { ErrorCode } from '../../src/domain/errors.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
-import { createSecretScan } from '../../src/domain/secret.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
+import { createSecretScan } from '../../src/domain/secret-scan.ts';
 import { type ChromaSource, createChromaSource } from '../../src/upstream/chroma-source.ts';
 import {
   type Transport,

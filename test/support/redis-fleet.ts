@@ -1,10 +1,10 @@
 /** Processes of one fleet inside the test's own: a link, a store and a leased source each, as `stores.ts` joins them. */
-import { leased } from '../../src/cache/redis-lease.ts';
-import { createRedisLink, type RedisLink } from '../../src/cache/redis-link.ts';
-import { createRedisStore } from '../../src/cache/redis-store.ts';
+import { leased } from '../../src/stores/redis/lease.ts';
+import { createRedisLink, type RedisLink } from '../../src/stores/redis/link.ts';
+import { createRedisStore } from '../../src/stores/redis/store.ts';
 import type { Store, StoreHealth } from '../../src/cache/store.ts';
 import type { Answer, InvocationSource } from '../../src/domain/answer.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { COMPLETE, eventually, jobOf, lifetimes } from './jobs.ts';
 
 export interface Member {

@@ -1,7 +1,7 @@
 /** A source that answers when and as a test says, and numbers every question. */
 import type { Answer, InvocationSource, Sourced } from '../../src/domain/answer.ts';
 import { type ErrorCode, GatewayError } from '../../src/domain/errors.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import type { Clock } from './clock.ts';
 import { jobOf } from './jobs.ts';
 

@@ -5,7 +5,7 @@
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { openSqliteStore } from '../../src/cache/sqlite-store.ts';
+import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import type { StoreHealth } from '../../src/cache/store.ts';
 import { COMPLETE, entryOf, eventually, lifetimes, newId } from './jobs.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { Entry } from '../../src/cache/entry.ts';
 import type { StoreHealth } from '../../src/cache/store.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 
 export type StoreCall =
   | readonly ['get', InvocationId]

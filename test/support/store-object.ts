@@ -2,12 +2,12 @@
  * Runs in workerd: a Durable Object that is nothing but the object store over its own storage, and a Worker that
  * hands it what it is told. May not decide anything: the suite on the other side does.
  */
-import { createObjectStore, type ObjectStorage } from '../../src/cache/object-store.ts';
+import { createObjectStore, type ObjectStorage } from '../../src/stores/object/storage.ts';
 import type { Store } from '../../src/cache/store.ts';
 import { lifetimes } from './jobs.ts';
 import { parseCrossed, type StoreCall, type StoreReplies } from './store-object-calls.ts';
 
-/** What we use of the platform's own types, which belong to `src/worker.ts`. */
+/** What we use of the platform's own types, which belong to `src/worker/main.ts`. */
 interface ObjectState {
   readonly storage: { readonly kv: ObjectStorage & { put(key: string, value: string | Uint8Array): void } };
   abort(reason: string): void;

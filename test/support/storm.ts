@@ -3,7 +3,7 @@
  * Prints one line a storm, after its puts: `EPOCHMS ID ID …`.
  * @example node test/support/storm.ts FILE
  */
-import { openSqliteStore } from '../../src/cache/sqlite-store.ts';
+import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import { COMPLETE, entryOf, lifetimes, newId } from './jobs.ts';
 
 const store = await openSqliteStore({

@@ -2,7 +2,7 @@
 import { createCoalesce } from '../../src/cache/coalesce.ts';
 import { createMemoryStore } from '../../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup, type ReadThroughOptions } from '../../src/cache/read-through.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { createClock } from './clock.ts';
 import { lifetimes } from './jobs.ts';
 import { createScriptedSource, type Question } from './scripted-source.ts';

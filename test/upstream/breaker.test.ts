@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { asGatewayError } from '../../src/domain/errors.ts';
 import { type Breaker, createBreaker } from '../../src/upstream/breaker.ts';
-import type { News } from '../../src/upstream/news.ts';
+import type { News } from '../../src/upstream/weight.ts';
 
 const LOST_AFTER_MS = 9_000;
 

@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Sourced } from '../../src/domain/answer.ts';
 import { asGatewayError, type ErrorCode } from '../../src/domain/errors.ts';
-import { type InvocationId, parseInvocationId } from '../../src/domain/invocation.ts';
+import { type InvocationId, parseInvocationId } from '../../src/domain/job.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import type { ChromaSource } from '../../src/upstream/chroma-source.ts';
 import { createGuard } from '../../src/upstream/guard.ts';
-import { UpstreamFailure } from '../../src/upstream/upstream-failure.ts';
+import { UpstreamFailure } from '../../src/upstream/failure.ts';
 
 const ID = parseInvocationId('3c90c3cc-0d44-4b50-8888-8dd25736052a') as InvocationId;
 const GOOD: Sourced = {

@@ -2,14 +2,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Sourced } from '../../src/domain/answer.ts';
 import { ERROR_CODES, GatewayError, termsOf } from '../../src/domain/errors.ts';
-import type { InvocationId } from '../../src/domain/invocation.ts';
+import type { InvocationId } from '../../src/domain/job.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { createGuard } from '../../src/upstream/guard.ts';
 import {
   createObjectReplies,
   createObjectSource,
   type ObjectReply,
-} from '../../src/upstream/object-source.ts';
+} from '../../src/stores/object/source.ts';
 import { COMPLETE, jobOf, newId } from '../support/jobs.ts';
 
 const PATIENCE_MS = 100;

@@ -1,8 +1,8 @@
 /** What the codes of Node, OpenSSL and undici mean (#139, #140): those that are listed, and those that are not. */
 import { describe, expect, it } from 'vitest';
-import { newsOf } from '../../src/upstream/news.ts';
-import { connectFault, faultOf } from '../../src/upstream/undici-faults.ts';
-import { asFailure } from '../../src/upstream/upstream-failure.ts';
+import { newsOf } from '../../src/upstream/weight.ts';
+import { connectFault, faultOf } from '../../src/upstream/undici/faults.ts';
+import { asFailure } from '../../src/upstream/failure.ts';
 
 const coded = (code?: string) => Object.assign(new Error('private'), code === undefined ? {} : { code });
 const live = new AbortController().signal;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Connection, UpstreamResponse } from '../../src/upstream/transport.ts';
-import { createUndiciTransport, type UndiciTransport } from '../../src/upstream/undici-transport.ts';
+import { createUndiciTransport, type UndiciTransport } from '../../src/upstream/undici/transport.ts';
 
 let server: Server;
 let sockets: Socket[];

@@ -1,0 +1,40 @@
+/**
+ * The lookup's answer: from an entry and what the caller already holds to status, headers and body.
+ * One plain header object with the same keys in the same order every time; no upstream header is known here.
+ */
+import type { Lookup } from '../cache/read-through.ts';
+import type { Job } from '../domain/job.ts';
+import { cacheStatusOf } from './cache-status.ts';
+import { matchesEtag } from './conditional.ts';
+import type { Reply, ResponseHeaders } from './exchange.ts';
+
+/** Never `public`: a shared cache in front would answer strangers (facts M17). */
+const CACHE_CONTROL = {
+  terminal: 'private, max-age=31536000, immutable',
+  'in-flight': 'private, no-cache',
+  negative: 'no-store',
+} as const;
+
+/**
+ * A 200, or a 304 with the same metadata (RFC 9110 §15.4.5).
+ * @param headers what every answer carries; completed here
+ * @param now epoch ms
+ */
+export function jobReply(
+  lookup: Lookup,
+  job: Job,
+  ifNoneMatch: string | undefined,
+  headers: ResponseHeaders,
+  now: number,
+): Reply {
+  const { entry } = lookup;
+  headers.ETag = entry.etag;
+  headers['Cache-Control'] = CACHE_CONTROL[entry.lifetime];
+  headers.Age = String(Math.max(0, Math.floor((now - entry.storedAt) / 1000)));
+  headers.Date = entry.date;
+  headers['Cache-Status'] = cacheStatusOf(lookup, now);
+  if (matchesEtag(ifNoneMatch, entry.etag)) return { status: 304, headers, body: null };
+  headers['Content-Type'] = 'application/json';
+  headers['Content-Length'] = String(entry.bytes);
+  return { status: 200, headers, body: job.body };
+}

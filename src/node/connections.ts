@@ -1,0 +1,107 @@
+/**
+ * The connections of a server: whose answers have not left yet, and how all of them end in an orderly way. May not
+ * know what is being asked, or answer anything itself.
+ */
+import type { Server, ServerResponse } from 'node:http';
+import { Server as NetServer, type Socket } from 'node:net';
+import { type Connection, createPipelining, type Pipelining, type Waiting } from './pipelining.ts';
+
+export interface Connections extends Pick<Pipelining, 'startTurn' | 'hold'> {
+  /** @throws when the socket is not one of the server's */
+  of(socket: Socket): Connection;
+  /** A place for a request that is about to be answered. */
+  take(connection: Connection, outgoing: ServerResponse): Waiting;
+  /** Forgets the answers that have left. */
+  settle(connection: Connection): void;
+  /**
+   * Stops listening. Requests that were read are answered whole, the newest of a connection with `Connection: close`;
+   * idle connections end, and after `graceMs` all others. Resolves when none is left.
+   */
+  close(graceMs: number): Promise<void>;
+  isClosing(): boolean;
+}
+
+const SWEEP_MS = 50;
+
+/** @param leave called at the end of each turn of the event loop that took or answered a request */
+export function createConnections(server: Server, leave: () => void): Connections {
+  const pipelining = createPipelining(leave);
+  const known = new WeakMap<Socket, Connection>();
+  const standing = new Set<Connection>();
+  let closing = false;
+
+  server.on('connection', (socket: Socket) => {
+    const connection: Connection = { socket, waiting: [], isOver: false, isHeld: false };
+    known.set(socket, connection);
+    standing.add(connection);
+    socket.once('close', () => {
+      standing.delete(connection);
+      for (const waiting of connection.waiting) report(waiting, false);
+    });
+    pipelining.watch(connection);
+  });
+
+  function settle({ waiting }: Connection): void {
+    while (waiting[0]?.outgoing.writableFinished === true) waiting.shift();
+  }
+
+  /** The newest answer of a connection is its last, unless more was read than has been parsed. */
+  function endAfterNewest(connection: Connection): void {
+    settle(connection);
+    const newest = connection.waiting.at(-1)?.outgoing;
+    if (newest === undefined || newest.headersSent || connection.isHeld) return;
+    newest.shouldKeepAlive = false;
+    connection.isOver = true;
+  }
+
+  /** Node takes an answer that has ended for one that has left, and its connection for idle. */
+  function isLeaving(connection: Connection): boolean {
+    settle(connection);
+    return connection.waiting.some(({ outgoing }) => outgoing.writableEnded);
+  }
+
+  function endIdle(): void {
+    for (const connection of standing) if (isLeaving(connection)) return;
+    server.closeIdleConnections();
+  }
+
+  return {
+    startTurn: pipelining.startTurn,
+    hold: pipelining.hold,
+    settle,
+    of(socket) {
+      const connection = known.get(socket);
+      if (connection === undefined) throw new Error('a socket of another server');
+      return connection;
+    },
+    take(connection, outgoing) {
+      settle(connection);
+      const waiting: Waiting = { connection, outgoing, reply: undefined };
+      connection.waiting.push(waiting);
+      pipelining.count(connection);
+      return waiting;
+    },
+    isClosing: () => closing,
+    close(graceMs) {
+      closing = true;
+      for (const connection of standing) endAfterNewest(connection);
+      return new Promise((resolve) => {
+        const sweep = setInterval(endIdle, SWEEP_MS);
+        const hard = setTimeout(() => server.closeAllConnections(), graceMs);
+        // Not the HTTP server's own: it would begin with the connections that it takes for idle.
+        NetServer.prototype.close.call(server, () => {
+          clearInterval(sweep);
+          clearTimeout(hard);
+          resolve();
+        });
+        endIdle();
+      });
+    },
+  };
+}
+
+/** Writes the request's log line, the first time. */
+export function report(waiting: Waiting, wasSent: boolean): void {
+  waiting.reply?.report(wasSent);
+  waiting.reply = undefined;
+}

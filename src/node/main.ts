@@ -1,0 +1,94 @@
+/** The sidecar's life: environment, log, server, stop. With `node.ts` the only file that ends the process. */
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { type Config, ConfigError, parseConfig } from '../config/config.ts';
+import { scanFor } from '../gateway.ts';
+import { createLog } from '../telemetry/log.ts';
+import { nodeWarnings } from './version.ts';
+import { createSidecar } from './sidecar.ts';
+import { createStdout } from './stdout.ts';
+
+export interface Main {
+  /** Ends in order, the first time it is called. */
+  stop(signal: NodeJS.Signals): void;
+}
+
+/** sysexits' EX_CONFIG. */
+const EXIT_CONFIG = 78;
+/** How long answers in flight have once the listener is closed (contract §3), ms. */
+const GRACE_MS = 10_000;
+
+/** Resolves when the sidecar begins to listen. A bad environment ends the process. */
+export async function startMain(): Promise<Main> {
+  const config = configOrExit();
+  const stdout = createStdout();
+  const log = createLog({
+    level: config.logLevel,
+    write: stdout.write,
+    secrets: scanFor(config.secrets),
+    now: Date.now,
+  });
+  const sidecar = await createSidecar(config, log).catch(refuseToStart);
+  const { server } = sidecar;
+  let isStopping = false;
+  /** What the process ends with; a crash while it stops counts as one. */
+  let exitStatus = 0;
+
+  server.on('error', (err) => {
+    log.event('fatal', 'cannot listen', { err });
+    void exit(1);
+  });
+  for (const warning of [...config.warnings, ...nodeWarnings(process.versions.node)])
+    log.event('warn', warning);
+  process.on('uncaughtException', (err) => crash('uncaught exception', err));
+  process.on('unhandledRejection', (err) => crash('unhandled rejection', err));
+  server.listen(config.port, config.host, () => {
+    const { address, family, port } = server.address() as AddressInfo;
+    log.announce('listening', { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}` });
+  });
+
+  /** A state we did not foresee: finish what is in flight, take nothing new, and let the supervisor restart. */
+  function crash(msg: string, thrown: unknown): void {
+    exitStatus = 1;
+    const text = typeof thrown === 'string' ? thrown : `thrown ${typeof thrown}`;
+    log.event('fatal', msg, { err: thrown instanceof Error ? thrown : new Error(text) });
+    if (!isStopping) void stop(0);
+  }
+
+  async function stop(delayMs: number): Promise<void> {
+    isStopping = true;
+    sidecar.drain();
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await sidecar.close(GRACE_MS).catch((err: unknown) => crash('cannot close', err));
+    log.event('info', 'stopped');
+    await exit(exitStatus);
+  }
+
+  async function exit(status: number): Promise<never> {
+    // A write that nobody takes holds a thread that a normal exit would wait for.
+    if (!(await stdout.end())) process.kill(process.pid, 'SIGKILL');
+    process.exit(status);
+  }
+
+  return {
+    stop(signal) {
+      if (isStopping) return;
+      log.event('info', 'stopping', { signal });
+      void stop(config.shutdownDelayMs);
+    },
+  };
+}
+
+function configOrExit(): Config {
+  try {
+    return parseConfig(process.env, 'node', (path) => readFileSync(path, 'utf8'));
+  } catch (error) {
+    return refuseToStart(error);
+  }
+}
+
+function refuseToStart(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(EXIT_CONFIG);
+}

@@ -1,0 +1,125 @@
+/**
+ * How the processes of a fleet tell each other that a load has ended: one channel a partition, small plain
+ * values, never a body. A message is a trust border like any stored byte.
+ */
+import * as z from 'zod';
+import type { ErrorCode, GatewayError } from '../../domain/errors.ts';
+import { type InvocationId, parseInvocationId } from '../../domain/job.ts';
+import type { RedisLink } from './link.ts';
+
+/**
+ * Upstream's own failures, which are everybody's. Whatever is not listed says something of one process only and
+ * is neither told nor believed; the others ask for themselves (#139).
+ */
+const UPSTREAM_FAILURES = [
+  'upstream_rejected',
+  'upstream_auth',
+  'upstream_forbidden',
+  'upstream_redirect',
+  'upstream_bad_response',
+  'upstream_tls',
+  'upstream_error',
+  'upstream_unavailable',
+  'upstream_rate_limited',
+  'upstream_timeout',
+] as const satisfies readonly ErrorCode[];
+
+/** Contract §6: what upstream may ask for is clamped to this, seconds. */
+const MAX_RETRY_AFTER = 300;
+/** No message of ours is half as long, in characters. */
+const MAX_MESSAGE_LENGTH = 512;
+/** An answer is told at once: one given longer ago, or later than our clocks can differ, was never given, ms. */
+const MAX_AGE_MS = 10_000;
+const MAX_AHEAD_MS = 1_000;
+
+const outcomeShape = z.discriminatedUnion('outcome', [
+  /** Read the store: the answer is there. */
+  z.object({ outcome: z.literal('stored') }),
+  z.object({ outcome: z.literal('missing'), answeredAt: z.int() }),
+  z.object({
+    outcome: z.literal('failed'),
+    code: z.enum(UPSTREAM_FAILURES),
+    retryAfter: z.int().min(1).max(MAX_RETRY_AFTER).optional(),
+  }),
+  /** Nothing came that would hold for another process. */
+  z.object({ outcome: z.literal('released') }),
+]);
+const messageShape = z.object({
+  id: z.string().refine((id) => parseInvocationId(id) === id),
+  told: outcomeShape,
+});
+
+/** How a load ended; a body is never in it. */
+export type LeaseOutcome = z.infer<typeof outcomeShape>;
+
+/** What the others are told of a failure: only one of upstream's that was seen by this very load. */
+export function outcomeOf({ code, retryAfter, local, secondhand }: GatewayError): LeaseOutcome {
+  const known = UPSTREAM_FAILURES.find((listed) => listed === code);
+  if (known === undefined || local || secondhand) return { outcome: 'released' };
+  return { outcome: 'failed', code: known, retryAfter: retryAfter && Math.min(retryAfter, MAX_RETRY_AFTER) };
+}
+
+/** One waiting caller's subscription to one id. */
+export interface Ear {
+  /** The outcome, also one that came before the call; `undefined` after `ms`, or when Redis went away. */
+  hear(ms: number): Promise<LeaseOutcome | undefined>;
+  close(): void;
+}
+
+export interface LeaseNews {
+  readonly channel: string;
+  message(id: InvocationId, outcome: LeaseOutcome): string;
+  listen(id: InvocationId): Ear;
+}
+
+/** @param now epoch ms */
+export function createLeaseNews(link: RedisLink, channel: string, now: () => number): LeaseNews {
+  const waiting = new Map<string, Set<(outcome?: LeaseOutcome) => void>>();
+
+  function onMessage(text: string): void {
+    const message = parse(text, now());
+    if (message === undefined) return;
+    for (const tell of waiting.get(message.id) ?? []) tell(message.told);
+  }
+
+  function onDown(): void {
+    for (const ears of waiting.values()) for (const tell of ears) tell();
+  }
+
+  link.subscribe(channel, onMessage, onDown);
+  return {
+    channel,
+    message: (id, told) => JSON.stringify({ id, told }),
+    listen(id) {
+      const { promise, resolve } = Promise.withResolvers<LeaseOutcome | undefined>();
+      const ears = waiting.get(id) ?? new Set();
+      waiting.set(id, ears.add(resolve));
+      return {
+        async hear(ms) {
+          const timer = setTimeout(() => resolve(undefined), ms);
+          return promise.finally(() => clearTimeout(timer));
+        },
+        close() {
+          ears.delete(resolve);
+          if (ears.size === 0) waiting.delete(id);
+        },
+      };
+    },
+  };
+}
+
+/** `undefined` for what no gateway of ours would say now (#150). */
+function parse(text: string, now: number): z.infer<typeof messageShape> | undefined {
+  if (text.length > MAX_MESSAGE_LENGTH) return undefined;
+  try {
+    const message = messageShape.safeParse(JSON.parse(text)).data;
+    return message !== undefined && isOfNow(message.told, now) ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isOfNow(told: LeaseOutcome, now: number): boolean {
+  if (told.outcome !== 'missing') return true;
+  return told.answeredAt >= now - MAX_AGE_MS && told.answeredAt <= now + MAX_AHEAD_MS;
+}

@@ -1,0 +1,190 @@
+/**
+ * A fleet asks as one: of all the processes that miss an id at the same time, the holder of a lease asks
+ * upstream, and the others wait for its answer or its failure. May not cost a lookup anything when Redis
+ * is in trouble: then every process asks for itself, as if it were alone.
+ */
+import { randomUUID } from 'node:crypto';
+import type { InvocationSource, Sourced } from '../../domain/answer.ts';
+import { asGatewayError, GatewayError } from '../../domain/errors.ts';
+import type { InvocationId } from '../../domain/job.ts';
+import type { Lifetimes } from '../../domain/lifetime.ts';
+import { createEntry, type Entry, freshnessOf, isFromTheFuture } from '../../cache/entry.ts';
+import { createLeaseNews, type LeaseOutcome, outcomeOf } from './lease-news.ts';
+import { type RedisLink, UNHURRIED } from './link.ts';
+import { ACQUIRE, RENEW, SETTLE } from './scripts.ts';
+import { keepArguments, keyPrefix } from './store.ts';
+import type { AclRule } from './trouble.ts';
+import type { Store } from '../../cache/store.ts';
+
+export interface LeaseOptions {
+  readonly link: RedisLink;
+  /** The Redis store on the same link and partition. */
+  readonly store: Pick<Store, 'get'>;
+  readonly partition: string;
+  readonly lifetimes: Lifetimes;
+  /** The most that one lookup waits for another process, ms; then `upstream_timeout`. */
+  readonly deadlineMs: number;
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
+/** How long a lease outlives its owner, and how often a living owner renews it. */
+const LEASE_MS = 800;
+const RENEW_MS = 250;
+/** Messages may be lost: whoever waits looks again this often, or when the lease runs out if sooner. */
+const RECHECK_MS = 250;
+const JITTER_MS = 50;
+/** A user without one of these has no lease, and so asks for itself; without messages a lease is only slower (#155). */
+const NEEDED: readonly AclRule[] = ['+eval', '+set', '+pttl', '+pexpire', '+del'];
+
+/** The same source, asked by one process of the fleet at a time for each id. */
+export function leased(source: InvocationSource, options: LeaseOptions): InvocationSource {
+  const { link, store, lifetimes, deadlineMs, now } = options;
+  const prefix = keyPrefix(options.partition);
+  const news = createLeaseNews(link, `${prefix}outcomes`, now);
+  const leaseKey = (id: InvocationId) => `${prefix}${id}:lease`;
+
+  async function ask(id: InvocationId): Promise<Sourced> {
+    if (!link.isUp() || NEEDED.some(link.lacks)) return source.ask(id);
+    const askedAt = now();
+    const deadlineAt = performance.now() + deadlineMs;
+    const owner = randomUUID();
+    for (let waited = false; ; waited = true) {
+      // Listening starts before the lease is tried, so that no outcome falls between the two.
+      const ear = news.listen(id);
+      try {
+        const leftMs = deadlineAt - performance.now();
+        if (leftMs <= 0) throw new GatewayError('upstream_timeout', { reason: 'waited for the fleet' });
+        const heldMs = await acquire(id, owner);
+        if (heldMs === undefined || heldMs === 0) {
+          const load = heldMs === 0 ? lead(id, owner) : source.ask(id);
+          return await (waited ? bounded(load, leftMs) : load);
+        }
+        const known = await fresh(id);
+        if (known) return relay(known, waited ? 'collapsed' : 'hit');
+        const pauseMs = Math.min(RECHECK_MS, heldMs) + Math.random() * JITTER_MS;
+        const outcome = await ear.hear(Math.min(pauseMs, leftMs));
+        const told = outcome && (await sourcedFrom(id, outcome, askedAt));
+        if (told) return told;
+      } finally {
+        ear.close();
+      }
+    }
+  }
+
+  /** The owner's part. Another process may have settled between our miss and our lease: look once more. */
+  async function lead(id: InvocationId, owner: string): Promise<Sourced> {
+    const renewal = setInterval(() => {
+      link
+        .write((client) => client.eval(RENEW, { keys: [leaseKey(id)], arguments: [owner, String(LEASE_MS)] }))
+        .catch(() => {});
+    }, RENEW_MS).unref();
+    try {
+      const known = await fresh(id);
+      if (known) {
+        settle(id, owner, { outcome: 'stored' });
+        return relay(known, 'hit');
+      }
+      const sourced = await source.ask(id);
+      const { answer, answeredAt } = sourced;
+      if (answer.kind === 'missing') {
+        settle(id, owner, { outcome: 'missing', answeredAt });
+        return sourced;
+      }
+      settle(id, owner, { outcome: 'stored' }, createEntry(answer, answeredAt, lifetimes));
+      return { ...sourced, stored: true };
+    } catch (thrown) {
+      settle(id, owner, outcomeOf(asGatewayError(thrown)));
+      throw thrown;
+    } finally {
+      clearInterval(renewal);
+    }
+  }
+
+  /** `undefined`: Redis is of no help. 0: ours. Else how long another process's lease still runs, ms. */
+  async function acquire(id: InvocationId, owner: string): Promise<number | undefined> {
+    const lease = { keys: [leaseKey(id)], arguments: [owner, String(LEASE_MS)] };
+    return link.write((client) => client.eval(ACQUIRE, lease)).then(Number, () => undefined);
+  }
+
+  /** Not waited for: our own callers have their answer, and the others hear or look again. */
+  function settle(id: InvocationId, owner: string, outcome: LeaseOutcome, entry?: Entry): void {
+    const kept = (entry && keepArguments(id, entry, now())) ?? ['', '', ''];
+    const settling = {
+      keys: [prefix + id, leaseKey(id)],
+      arguments: [owner, news.channel, news.message(id, outcome), ...kept],
+    };
+    link.write((client) => client.eval(SETTLE, settling), UNHURRIED).catch(() => {});
+  }
+
+  /** `undefined` when what was told does not agree with what is known: then it counts for nothing (#150). */
+  async function sourcedFrom(
+    id: InvocationId,
+    outcome: LeaseOutcome,
+    askedAt: number,
+  ): Promise<Sourced | undefined> {
+    switch (outcome.outcome) {
+      case 'stored': {
+        const entry = await store.get(id);
+        return entry && isNewsSince(entry, askedAt) ? relay(entry, 'collapsed') : undefined;
+      }
+      case 'missing': {
+        if (await mayBeKnown(id)) return undefined;
+        const answeredAt = Math.min(outcome.answeredAt, now());
+        return {
+          answer: { kind: 'missing' },
+          answeredAt,
+          cache: 'collapsed',
+          revalidated: false,
+          stored: false,
+        };
+      }
+      case 'failed': {
+        const { code, retryAfter } = outcome;
+        const reason = `${code} in another process of the fleet`;
+        throw new GatewayError(code, { retryAfter, reason, secondhand: true });
+      }
+      case 'released':
+        return undefined;
+    }
+  }
+
+  /** An answer to our question, and not one that was there before it. */
+  function isNewsSince(entry: Entry, askedAt: number): boolean {
+    if (freshnessOf(entry, now()) === 'fresh') return true;
+    return entry.storedAt >= askedAt && !isFromTheFuture(entry, now());
+  }
+
+  /** Whether there is anything at the id's key. What Redis does not tell may be a terminal answer. */
+  async function mayBeKnown(id: InvocationId): Promise<boolean> {
+    return link
+      .read((client) => client.getRange(prefix + id, 0, 0))
+      .then(
+        (value) => value !== '',
+        () => true,
+      );
+  }
+
+  async function fresh(id: InvocationId): Promise<Entry | undefined> {
+    const entry = await store.get(id);
+    return entry && freshnessOf(entry, now()) === 'fresh' ? entry : undefined;
+  }
+
+  return { ask };
+}
+
+function relay({ answer, storedAt }: Entry, cache: 'hit' | 'collapsed'): Sourced {
+  return { answer, answeredAt: storedAt, cache, revalidated: false, stored: true };
+}
+
+/** A load that was taken over late goes on for the others; this caller's time is up. */
+async function bounded(load: Promise<Sourced>, leftMs: number): Promise<Sourced> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new GatewayError('upstream_timeout', { reason: 'waited for the fleet' })),
+      leftMs,
+    );
+  });
+  return Promise.race([load, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,88 @@
+/**
+ * Answers that a whole fleet shares, in Redis: terminal ones without expiry, in-flight ones until nobody
+ * may be shown them any more. Whatever is wrong with Redis or with a value in it is a miss.
+ */
+import { createHash } from 'node:crypto';
+import { ErrorReply } from 'redis';
+import type { InvocationId } from '../../domain/job.ts';
+import type { Lifetimes } from '../../domain/lifetime.ts';
+import { deleteAtOf, type Entry } from '../../cache/entry.ts';
+import type { RedisClient } from './client.ts';
+import { type RedisLink, UNHURRIED } from './link.ts';
+import { DISCARD, KEEP } from './scripts.ts';
+import type { Store } from '../../cache/store.ts';
+import { decodeEntry, encodeEntry, FORMAT_VERSION, MAX_VALUE_BYTES, partitionName } from '../../cache/stored-value.ts';
+
+export interface RedisStoreOptions {
+  readonly link: RedisLink;
+  /** Any text; entries of different partitions never meet. */
+  readonly partition: string;
+  readonly lifetimes: Lifetimes;
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
+const NOTHING = Buffer.alloc(0);
+/** Another type stands at the key: bytes that no value has. */
+const NO_VALUE = Buffer.from('?');
+
+/** Closing the store closes the link. */
+export function createRedisStore({ link, partition, lifetimes, now }: RedisStoreOptions): Store {
+  const prefix = keyPrefix(partition);
+  link.probeAt(`${prefix}probe`);
+
+  async function read(id: InvocationId): Promise<Entry | undefined> {
+    const key = prefix + id;
+    const bytes = await link.read(async ({ bytes: client }) => {
+      try {
+        return (await client.getRange(key, 0, MAX_VALUE_BYTES)) ?? NOTHING;
+      } catch (failure) {
+        if (failure instanceof ErrorReply && failure.message.startsWith('WRONGTYPE')) return NO_VALUE;
+        throw failure;
+      }
+    });
+    // An absent key reads as no bytes.
+    if (bytes.length === 0) return undefined;
+    const entry = decodeEntry(id, bytes, lifetimes);
+    if (entry === undefined && !link.lacks('+eval') && !link.lacks('+del')) {
+      const sum = createHash('sha1').update(bytes).digest('hex');
+      await link.write((client) => client.eval(DISCARD, { keys: [key], arguments: [sum] }));
+    }
+    return entry;
+  }
+
+  /** Without scripts only what can never be replaced is kept: one plain command compares and sets that (#155). */
+  async function keep(client: RedisClient, key: string, kept: KeepArguments): Promise<unknown> {
+    if (!link.lacks('+eval')) return client.eval(KEEP, { keys: [key], arguments: kept });
+    const [text, , expiryMs] = kept;
+    return expiryMs === '' ? client.set(key, text, { condition: 'NX' }) : undefined;
+  }
+
+  return {
+    get: (id) => read(id).catch(() => undefined),
+    put(id, entry) {
+      const kept = keepArguments(id, entry, now());
+      if (kept === undefined) return;
+      link.write((client) => keep(client, prefix + id, kept), UNHURRIED).catch(() => {});
+    },
+    health: () => link.health(),
+    close: () => link.close(),
+  };
+}
+
+/** Every key of a partition begins so; the format version keeps two versions of the gateway apart. */
+export function keyPrefix(partition: string): string {
+  return `csg:${FORMAT_VERSION}:${partitionName(partition)}:`;
+}
+
+/** The KEEP script's. */
+export type KeepArguments = [text: string, freshMs: string, expiryMs: string];
+
+/** `undefined` for what a store never holds. @param now epoch ms */
+export function keepArguments(id: InvocationId, entry: Entry, now: number): KeepArguments | undefined {
+  const text = encodeEntry(id, entry);
+  if (text === undefined) return undefined;
+  if (entry.lifetime === 'terminal') return [text, '0', ''];
+  const expiryMs = Math.ceil(deleteAtOf(entry) - now);
+  return expiryMs > 0 ? [text, String(entry.windows.freshMs), String(expiryMs)] : undefined;
+}

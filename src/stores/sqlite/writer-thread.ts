@@ -1,0 +1,63 @@
+/**
+ * The owner's end of the writing thread: one order at a time, each answered, also when the thread dies.
+ * Keeps the process alive while an order is under way and no longer.
+ */
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { WriteOrder, WriterOptions, WriterReply } from './writer.ts';
+
+export interface WriterThread {
+  /** Never rejects. The caller waits for one reply before it gives the next order. */
+  write(order: WriteOrder): Promise<WriterReply>;
+  /** Lets the thread finish and close the file; ends it after `patienceMs`. */
+  close(patienceMs: number): Promise<void>;
+}
+
+export function createWriterThread(options: Omit<WriterOptions, 'generation'>): WriterThread {
+  let worker: Worker | undefined;
+  let generation = 0;
+  let answer: ((reply: WriterReply) => void) | undefined;
+
+  function start(): Worker {
+    const workerData: WriterOptions = { ...options, generation };
+    const file = fileURLToPath(new URL('./writer.ts', import.meta.url).href);
+    const started = new Worker(file, { workerData });
+    const settle = (reply: WriterReply) => {
+      started.unref();
+      generation = reply.generation;
+      answer?.(reply);
+      answer = undefined;
+    };
+    started.on('message', settle);
+    // An uncaught error ends the thread: 'exit' follows, and the next order starts another.
+    started.on('error', () => {});
+    started.on('exit', () => {
+      if (worker === started) worker = undefined;
+      settle({ generation, trouble: 'failing', rebuilt: false });
+    });
+    return started;
+  }
+
+  return {
+    write(order) {
+      worker ??= start();
+      worker.ref();
+      const reply = new Promise<WriterReply>((resolve) => {
+        answer = resolve;
+      });
+      worker.postMessage(order);
+      return reply;
+    },
+    async close(patienceMs) {
+      const closing = worker;
+      if (closing === undefined) return;
+      closing.ref();
+      const late = setTimeout(() => void closing.terminate(), patienceMs);
+      await new Promise((resolve) => {
+        closing.once('exit', resolve);
+        closing.postMessage({ order: 'close' });
+      });
+      clearTimeout(late);
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * JSON lines, the same on every runtime. A request's line is put together from known-safe fields without a
+ * general serializer, because it is on the hot path; everything else goes through one that scrubs secrets.
+ * May not be given a token, a grant, a query string or an upstream body.
+ */
+import type { CacheOutcome } from '../domain/answer.ts';
+import type { ErrorCode } from '../domain/errors.ts';
+import type { InvocationId } from '../domain/job.ts';
+import type { SecretScan } from '../domain/secret-scan.ts';
+import type { Exchange } from '../http/exchange.ts';
+
+/** pino's levels, by weight. */
+export const LOG_LEVELS = {
+  trace: 10,
+  debug: 20,
+  info: 30,
+  warn: 40,
+  error: 50,
+  fatal: 60,
+  silent: Infinity,
+} as const;
+
+export type LogLevel = keyof typeof LOG_LEVELS;
+
+/** How a request ended; `cache` and `invocationId` where it got that far. */
+export interface RequestEnd {
+  readonly status: number;
+  readonly code?: ErrorCode | undefined;
+  readonly invocationId?: InvocationId | undefined;
+  readonly cache: CacheOutcome | 'none';
+  readonly upstreamMs: number;
+  /** A probe's good answer, which is not news: the line is for `debug`. */
+  readonly isProbe?: boolean | undefined;
+}
+
+export interface Log {
+  /** The one line of a request, when it ends. */
+  request(exchange: Exchange, end: RequestEnd): void;
+  /** Anything else worth a line; an `err` among the fields becomes its stack and causes. */
+  event(level: Exclude<LogLevel, 'silent'>, msg: string, fields?: LogFields): void;
+  /** What a supervisor waits for: printed at every level but `silent`. */
+  announce(msg: string, fields?: LogFields): void;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  /** Takes one line with its line end. */
+  readonly write: (line: string) => void;
+  readonly secrets: SecretScan;
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
+export function createLog({ level, write, secrets, now }: LogOptions): Log {
+  const threshold = LOG_LEVELS[level];
+
+  function writeEvent(word: LogLevel, msg: string, fields: LogFields = {}): void {
+    const scrub = (_key: string, value: unknown) => {
+      if (value instanceof Error) return secrets.scrub(describe(value));
+      return typeof value === 'string' ? secrets.scrub(value) : value;
+    };
+    write(`${JSON.stringify({ level: word, time: now(), msg, ...fields }, scrub)}\n`);
+  }
+
+  return {
+    request(exchange, end) {
+      const word = levelOf(end);
+      if (LOG_LEVELS[word] < threshold) return;
+      const time = now();
+      const code = end.code === undefined ? '' : `,"code":"${end.code}"`;
+      const id = end.invocationId === undefined ? '' : `,"invocationId":"${end.invocationId}"`;
+      write(
+        `{"level":"${word}","time":${time},"msg":"request","requestId":"${exchange.requestId}",` +
+          `"method":"${safeMethod(exchange.method)}","route":"${exchange.route}","status":${end.status}${code}${id},` +
+          `"cache":"${end.cache}","durationMs":${Math.max(0, time - exchange.startedAt)},` +
+          `"upstreamMs":${Math.max(0, end.upstreamMs)}}\n`,
+      );
+    },
+    event(word, msg, fields) {
+      if (LOG_LEVELS[word] >= threshold) writeEvent(word, msg, fields);
+    },
+    announce(msg, fields) {
+      if (level !== 'silent') writeEvent('info', msg, fields);
+    },
+  };
+}
+
+function levelOf({ status, code, isProbe }: RequestEnd): LogLevel {
+  if (status >= 500) return code === 'internal' ? 'error' : 'warn';
+  return isProbe === true && status === 200 ? 'debug' : 'info';
+}
+
+/** Node's parser knows the methods; another runtime may pass any token. */
+function safeMethod(method: string): string {
+  return /^[A-Z]{1,16}$/.test(method) ? method : 'OTHER';
+}
+
+/** The stack, and those of its causes: bounded, for a chain may be a circle. */
+function describe(error: Error): string {
+  const stacks: string[] = [];
+  let next: unknown = error;
+  try {
+    while (next !== undefined && stacks.length < 5) {
+      stacks.push(next instanceof Error ? (next.stack ?? next.message) : `thrown ${typeof next}`);
+      next = next instanceof Error ? next.cause : undefined;
+    }
+  } catch {
+    stacks.push('an error that cannot be told'); // a getter of its own threw
+  }
+  return stacks.join('\ncaused by: ');
+}
