@@ -1,10 +1,10 @@
 /** Grants for a gateway under test: by the real clock, with the claims that its environment asks for. */
 import { SignJWT } from 'jose';
-import type { Signer } from '../http/identity-provider.ts';
-import { mint, SECRET } from '../http/tokens.ts';
 import type { Env } from './gateway.ts';
+import type { Signer } from './identity-provider.ts';
+import { mint, SECRET } from './tokens.ts';
 
-export { SECRET } from '../http/tokens.ts';
+export { SECRET } from './tokens.ts';
 
 export const ISSUER = 'https://app.example/issuer';
 

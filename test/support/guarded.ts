@@ -2,9 +2,9 @@
 import type { CacheOutcome, Sourced } from '../../src/domain/answer.ts';
 import { asGatewayError, type ErrorCode, type ErrorOptions, GatewayError } from '../../src/domain/errors.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
+import { UpstreamFailure, type UpstreamFailureOptions } from '../../src/upstream/failure.ts';
 import { createGuard, type Guard } from '../../src/upstream/guard.ts';
 import type { Connection } from '../../src/upstream/transport.ts';
-import { UpstreamFailure, type UpstreamFailureOptions } from '../../src/upstream/failure.ts';
 import { newId } from './jobs.ts';
 
 /** One upstream call under way. */

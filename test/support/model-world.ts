@@ -5,13 +5,13 @@
 import { createCoalesce, createSolitaryLoads } from '../../src/cache/coalesce.ts';
 import type { Entry } from '../../src/cache/entry.ts';
 import { createMemoryStore, type MemoryStore } from '../../src/cache/memory-store.ts';
-import { createObjectStore, type ObjectStorage } from '../../src/stores/object/storage.ts';
 import { createReadThrough, type Lookup, type ReadThrough } from '../../src/cache/read-through.ts';
 import { decodeEntry } from '../../src/cache/stored-value.ts';
 import { GatewayError } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
-import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { createObjectReplies, createObjectSource } from '../../src/stores/object/source.ts';
+import { createObjectStore, type ObjectStorage } from '../../src/stores/object/storage.ts';
+import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { lifetimes } from './jobs.ts';
 import { createMapDisk } from './map-store.ts';
 import { DURABLE_MS } from './model-rules.ts';

@@ -1,10 +1,11 @@
 /** Processes of one fleet inside the test's own: a link, a store and a leased source each, as `stores.ts` joins them. */
-import { leased } from '../../src/stores/redis/lease.ts';
-import { createRedisLink, type RedisLink } from '../../src/stores/redis/link.ts';
-import { createRedisStore } from '../../src/stores/redis/store.ts';
+
 import type { Store, StoreHealth } from '../../src/cache/store.ts';
 import type { Answer, InvocationSource } from '../../src/domain/answer.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
+import { leased } from '../../src/stores/redis/lease.ts';
+import { createRedisLink, type RedisLink } from '../../src/stores/redis/link.ts';
+import { createRedisStore } from '../../src/stores/redis/store.ts';
 import { COMPLETE, eventually, jobOf, lifetimes } from './jobs.ts';
 
 export interface Member {

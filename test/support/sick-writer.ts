@@ -5,8 +5,8 @@
  */
 import { rmSync, writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import type { StoreHealth } from '../../src/cache/store.ts';
+import { openSqliteStore } from '../../src/stores/sqlite/store.ts';
 import { COMPLETE, entryOf, eventually, lifetimes, newId } from './jobs.ts';
 
 const [path, wordFile, illness, ms] = process.argv.slice(2) as [string, string, string, string];

@@ -2,8 +2,9 @@
  * Runs in workerd: a Durable Object that is nothing but the object store over its own storage, and a Worker that
  * hands it what it is told. May not decide anything: the suite on the other side does.
  */
-import { createObjectStore, type ObjectStorage } from '../../src/stores/object/storage.ts';
+
 import type { Store } from '../../src/cache/store.ts';
+import { createObjectStore, type ObjectStorage } from '../../src/stores/object/storage.ts';
 import { lifetimes } from './jobs.ts';
 import { parseCrossed, type StoreCall, type StoreReplies } from './store-object-calls.ts';
 

@@ -1,3 +1,0 @@
-import { describeConnections } from './support/connection-suite.ts';
-
-describeConnections(`Node ${process.versions.node}`);

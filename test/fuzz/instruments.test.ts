@@ -1,0 +1,149 @@
+/**
+ * What the fuzz looks with (issue: Fuzz), looked at: a canary that finds nothing, or a watch that sees nothing, would
+ * make every run green.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createCanary } from '../support/canary.ts';
+import type { FuzzUpstream } from '../support/fuzz/answers.ts';
+import { createJudge } from '../support/fuzz/judge.ts';
+import { TOKEN } from '../support/gateway.ts';
+import { WATCHED_ENV, type Watched } from '../support/watch.ts';
+import type { WireReply } from '../support/wire.ts';
+
+const canary = createCanary(TOKEN);
+const ID = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
+
+describe('#126 the canary', () => {
+  it('knows seven encodings, and finds each in any surroundings', () => {
+    const { encodings } = canary;
+    for (const name of ['plain', 'base64', 'base64url', 'hex', 'HEX', 'URL-encoded', 'sha256']) {
+      expect(encodings[name], name).toBeTypeOf('string');
+    }
+    for (const [name, text] of Object.entries(encodings)) {
+      for (const around of ['', 'x', '"}', 'Zm9v', '=', '\n']) {
+        expect(canary.findIn(around + text + around), name).toBeTypeOf('string');
+        expect(canary.findIn(Buffer.from(`\xff${around}${text}`, 'latin1')), name).toBeTypeOf('string');
+      }
+    }
+    // Encoded together with what stands around it.
+    for (const encoding of ['base64', 'base64url', 'hex'] as const) {
+      for (const before of ['', 'a', 'ab', 'Bearer ']) {
+        const text = Buffer.from(`${before}${TOKEN}, and more`).toString(encoding);
+        expect(canary.findIn(text), `${encoding} behind ${before}`).toBeTypeOf('string');
+      }
+    }
+  });
+
+  it('finds a file that holds it, however deep, and nothing where there is nothing', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'gateway-canary-'));
+    mkdirSync(join(folder, 'a', 'b'), { recursive: true });
+    writeFileSync(join(folder, 'a', 'innocent'), `ck-Canary ${TOKEN.slice(0, 8)} ${TOKEN.slice(-8)}`);
+    expect(canary.findInFiles(folder)).toBeUndefined();
+    writeFileSync(join(folder, 'a', 'b', 'guilty'), Buffer.from(`\0\xff${TOKEN}`, 'latin1'));
+    expect(canary.findInFiles(folder)).toMatch(/guilty/);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe('the judge', () => {
+  const text = `{"id":"${ID}","metadata":{}}`;
+  const upstream = { relayable: () => new Set([text]) } as unknown as FuzzUpstream;
+  const judge = createJudge({ canary, ownIds: new Set(), upstream });
+  const HEADERS = {
+    vary: 'Origin, Authorization, x-chroma-token',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': 'judged-0123',
+    'content-type': 'application/json',
+  };
+  const reply = (status: number, body: string, more: Record<string, string> = {}): WireReply => ({
+    status,
+    body: Buffer.from(body),
+    head: [
+      `HTTP/1.1 ${status} X`,
+      ...Object.entries({ ...HEADERS, ...more }).map((pair) => pair.join(': ')),
+    ].join('\r\n'),
+  });
+  const request = (standing: 'all' | 'own' | 'nothing' | 'invalid' | 'database' = 'all') => ({
+    bytes: Buffer.alloc(0),
+    isHead: false,
+    lastHere: false,
+    lookup: { id: ID, standing },
+  });
+
+  it('lets a good answer pass', () => {
+    expect(judge(request(), reply(200, text))).toBeUndefined();
+  });
+
+  it.each<[string, ReturnType<typeof request>, WireReply | 'silent' | 'closed']>([
+    ['silence', request(), 'silent'],
+    ['a closed connection', request(), 'closed'],
+    ['an internal error', request(), reply(500, text)],
+    ['a body that upstream never gave', request(), reply(200, `${text} `)],
+    ['an uncovered job', request('nothing'), reply(200, text)],
+    ['an uncovered job of somebody else', request('own'), reply(200, text)],
+    ['a job of another database', request('database'), reply(200, text)],
+    ['a job without a grant', request('invalid'), reply(200, text)],
+    ['a header of upstream’s', request(), reply(200, text, { 'set-cookie': 'a=b' })],
+    ['a public answer', request(), reply(200, text, { 'cache-control': 'public, max-age=9' })],
+    ['no Vary', request(), reply(200, text, { vary: 'Origin' })],
+    ['an unknown error', request(), reply(404, '{"error":"NotFoundError"}')],
+    ...Object.entries(canary.encodings).flatMap(
+      ([name, secret]): [string, ReturnType<typeof request>, WireReply][] => [
+        [`the token in a body, ${name}`, request(), reply(200, text + secret)],
+        [`the token in a header, ${name}`, request(), reply(200, text, { 'x-any': secret })],
+      ],
+    ),
+  ])('sees %s', (_what, asked, outcome) => {
+    expect(judge(asked, outcome)).toBeTypeOf('string');
+  });
+
+  it('sees the token behind JSON’s escapes', () => {
+    const escaped = TOKEN.replace(/./g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
+    expect(judge(request(), reply(200, `{"x":"${escaped}"}`))).toContain('token');
+  });
+});
+
+describe('the watch', () => {
+  /** Holds the loop for so long while a request is answered, and calls this address. */
+  async function watched(holdMs: number, call: string): Promise<Watched> {
+    const program = `
+      import { createServer, get } from 'node:http';
+      import { connect } from 'node:net';
+      const server = createServer((_, response) => {
+        setTimeout(() => {
+          for (const { user } = process.threadCpuUsage(); process.threadCpuUsage().user - user < ${holdMs * 1_000}; );
+          setTimeout(() => { response.end(); server.close(); }, 50);
+        }, 50);
+        ${call};
+      }).listen(0, '127.0.0.1', () => get({ port: server.address().port, host: '127.0.0.1', agent: false }).on('error', () => {}));`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      env: { PATH: process.env.PATH, ...WATCHED_ENV },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let printed = '';
+    child.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
+    await once(child, 'close');
+    const line = printed.split('\n').find((text) => text.includes('"watched"'));
+    return JSON.parse(line ?? printed) as Watched;
+  }
+
+  it('sees code that holds the loop for 150 ms, and not one that does for 5', async () => {
+    const [long, short] = await Promise.all([watched(150, ''), watched(5, '')]);
+    expect(long.longestHoldMs).toBeGreaterThan(150);
+    expect(short.longestHoldMs).toBeLessThan(150); // a busy machine alone may show it 50
+  });
+
+  it.each([
+    ['a socket', `connect(9, '127.0.0.1').on('error', () => {})`, '127.0.0.1:9'],
+    ['a request', `get('http://127.0.0.2:9/').on('error', () => {})`, '127.0.0.2:9'],
+    ['fetch', `fetch('http://127.0.0.3:10009/').catch(() => {})`, '127.0.0.3:10009'],
+    ['a path', `connect('/nowhere.sock').on('error', () => {})`, '/nowhere.sock'],
+  ])('sees %s to another host', async (_what, call, target) => {
+    expect((await watched(0, call)).targets).toContain(target);
+  });
+});

@@ -1,0 +1,3 @@
+import { describeConnections } from '../../support/connection-suite.ts';
+
+describeConnections(`Node ${process.versions.node}`);

@@ -1,0 +1,129 @@
+/** Upstream's wish to be left alone (contract §6, #64): the 401's half minute and the 429's time, side by side. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { asGatewayError, GatewayError } from '../../../src/domain/errors.ts';
+import { createPause, type Pause } from '../../../src/upstream/pause.ts';
+
+let now: number;
+let pause: Pause;
+beforeEach(() => {
+  now = 1_000;
+  pause = createPause(() => now);
+});
+
+const auth = (secondhand = false) => new GatewayError('upstream_auth', { secondhand });
+const limited = (retryAfter: number) => new GatewayError('upstream_rate_limited', { retryAfter });
+/** What a caller is told, and after how many seconds to come again. */
+function told(): readonly [string, number | undefined] {
+  try {
+    pause.check();
+    return ['ok', undefined];
+  } catch (thrown) {
+    const { code, retryAfter } = asGatewayError(thrown);
+    return [code, retryAfter];
+  }
+}
+
+describe('after a 401', () => {
+  it('everybody is told so for 30 s; then one is let through, and the others wait another 30 s', () => {
+    pause.admit();
+    pause.learn(auth());
+    for (const atMs of [0, 15_000, 29_999]) {
+      now = 1_000 + atMs;
+      expect(told()).toEqual(['upstream_auth', 30]);
+      expect(() => pause.admit()).toThrow();
+      expect(pause.health()).toEqual({ paused: 'upstream_auth' });
+    }
+    now = 31_000;
+    expect(told()[0]).toBe('ok');
+    pause.admit();
+    expect(told()).toEqual(['upstream_auth', 30]);
+    now += 30_000;
+    expect(told()[0]).toBe('ok');
+  });
+
+  it('a probe that never came to upstream leaves its place to the next caller', () => {
+    pause.learn(auth());
+    now += 30_000;
+    const probe = pause.admit();
+    expect(told()[0]).toBe('upstream_auth');
+    pause.release(probe);
+    expect(told()[0]).toBe('ok');
+    pause.admit();
+    expect(told()[0]).toBe('upstream_auth'); // still one at a time
+  });
+
+  it('a call that began before the refusal neither ends the wait nor gives its place away', () => {
+    const early = pause.admit();
+    pause.learn(auth());
+    pause.release(early);
+    expect(told()[0]).toBe('upstream_auth');
+    pause.end(early);
+    expect(told()[0]).toBe('upstream_auth');
+  });
+
+  it('nor does a probe that another refusal has overtaken', () => {
+    pause.learn(auth());
+    now += 30_000;
+    const first = pause.admit();
+    now += 30_000;
+    pause.admit();
+    pause.learn(auth());
+    for (const outdated of [pause.release, pause.end]) {
+      outdated(first);
+      expect(told()[0]).toBe('upstream_auth');
+    }
+  });
+
+  it('what was only told of it again does not outdate a probe under way', () => {
+    pause.learn(auth());
+    now += 30_000;
+    const probe = pause.admit();
+    pause.learn(auth(true));
+    expect(told()[0]).toBe('upstream_auth');
+    pause.end(probe);
+    expect(told()[0]).toBe('ok');
+    pause.learn(auth());
+    now += 30_000;
+    const next = pause.admit();
+    pause.learn(auth());
+    pause.end(next);
+    expect(told()[0]).toBe('upstream_auth'); // a refusal of its own does
+  });
+});
+
+describe('a 401 and a 429', () => {
+  it('in any order: 30 s of upstream_auth, then what is left of the other, then one probe', () => {
+    for (const both of [
+      [auth(), limited(90)],
+      [limited(90), auth()],
+    ]) {
+      pause = createPause(() => now);
+      for (const each of both) pause.learn(each);
+      const startedAt = now;
+      now = startedAt + 29_999;
+      expect(told()).toEqual(['upstream_auth', 30]);
+      now = startedAt + 30_000;
+      expect(told()).toEqual(['upstream_rate_limited', 60]);
+      now = startedAt + 90_000;
+      expect(told()[0]).toBe('ok');
+      pause.admit();
+      expect(told()).toEqual(['upstream_auth', 30]);
+    }
+  });
+
+  it('a 429 of a second does not let anybody through to a refused key', () => {
+    pause.learn(auth());
+    pause.learn(limited(1));
+    now += 1_000;
+    expect(told()).toEqual(['upstream_auth', 30]);
+  });
+
+  it('a good answer ends the wait for the key, not the other’s time', () => {
+    pause.learn(auth());
+    now += 30_000;
+    const probe = pause.admit();
+    pause.learn(limited(10));
+    pause.end(probe);
+    expect(told()).toEqual(['upstream_rate_limited', 10]);
+  });
+});
