@@ -1,8 +1,8 @@
 /** What both entries put together the same way: from a configuration and a transport to the app's parts. */
 import { hash } from 'node:crypto';
 import { createMemoryStore } from './cache/memory-store.ts';
-import type { Config } from './config/config.ts';
 import type { AuthConfig } from './config/auth.ts';
+import type { Config } from './config/config.ts';
 import { createLifetimes } from './domain/lifetime.ts';
 import { createSecretScan, type SecretScan } from './domain/secret-scan.ts';
 import { VERSION } from './domain/version.ts';

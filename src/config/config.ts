@@ -3,19 +3,12 @@
  * variable and prints no value. The same for Node's environment and a Worker's bindings.
  */
 import { hkdfSync } from 'node:crypto';
-import { sqliteNameProblem } from '../stores/sqlite/name.ts';
-import {
-  type AuthConfig,
-  authWarnings,
-  parseAuth,
-  parseToken,
-  type ReadFile,
-  type Runtime,
-} from './auth.ts';
 import type { LifetimeOptions } from '../domain/lifetime.ts';
-import { createEnvironment, holdsSegments, isDecodable } from './environment.ts';
-import { parseOrigins } from '../http/cors.ts';
+import { sqliteNameProblem } from '../stores/sqlite/name.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log.ts';
+import { type AuthConfig, authWarnings, parseAuth, parseToken, type ReadFile, type Runtime } from './auth.ts';
+import { createEnvironment, holdsSegments, isDecodable } from './environment.ts';
+import { parseOrigins } from './origin.ts';
 
 export type StoreConfig =
   | { readonly kind: 'memory' }

@@ -3,6 +3,7 @@
  * handler calls while it builds one header object: a stack of middleware costs four fifths of the
  * throughput (docs/performance.md).
  */
+import type { RequestStart } from '../telemetry/log.ts';
 import type { CorsPolicy } from './cors.ts';
 
 /** One plain object a response: anything else sends it the adapter's long way. */
@@ -12,14 +13,8 @@ export type ResponseHeaders = Record<string, string>;
 export type HeaderReader = (name: string) => string | undefined;
 
 /** What a handler may know of a request: nothing else can change an answer (contract §4). */
-export interface Exchange {
-  readonly method: string;
-  /** The route's template, for the log. */
-  readonly route: string;
-  readonly requestId: string;
+export interface Exchange extends RequestStart {
   readonly origin: string | undefined;
-  /** Epoch ms. */
-  readonly startedAt: number;
 }
 
 /** An answer before it is handed to the runtime. */

@@ -3,6 +3,7 @@
  * one log line when it is handed over, and there is one error exit. Knows no route and no runtime.
  */
 import { asGatewayError, type GatewayError } from '../domain/errors.ts';
+import type { Log, RequestEnd } from '../telemetry/log.ts';
 import type { CorsPolicy } from './cors.ts';
 import { errorReply } from './error-reply.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type ResponseHeaders,
   requestIdOf,
 } from './exchange.ts';
-import type { Log, RequestEnd } from '../telemetry/log.ts';
 
 /** Where the process stands in its life: `draining` still works, `closing` finishes what is in flight. */
 export type Phase = 'serving' | 'draining' | 'closing';

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { type Config, ConfigError, parseConfig } from '../config/config.ts';
 import { scanFor } from '../gateway.ts';
 import { createLog } from '../telemetry/log.ts';
-import { nodeWarnings } from './version.ts';
 import { createSidecar } from './sidecar.ts';
 import { createStdout } from './stdout.ts';
+import { nodeWarnings } from './version.ts';
 
 export interface Main {
   /** Ends in order, the first time it is called. */

@@ -5,18 +5,18 @@ import type { Context } from 'hono';
 import { type App, createApp } from '../app.ts';
 import { createCoalesce } from '../cache/coalesce.ts';
 import { createReadThrough, type Lookup } from '../cache/read-through.ts';
-import type { Config } from '../config/config.ts';
 import type { AuthConfig } from '../config/auth.ts';
+import type { Config } from '../config/config.ts';
 import { isLoopbackHost } from '../domain/loopback.ts';
 import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } from '../gateway.ts';
 import { createCorsPolicy } from '../http/cors.ts';
 import type { FinishedReply } from '../http/exchange.ts';
-import type { Log } from '../telemetry/log.ts';
 import type { Phase } from '../http/responder.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createUndiciTransport } from '../upstream/undici/transport.ts';
+import { openDurable } from './open-store.ts';
 import { headerOf } from './request.ts';
 import { createNodeServer } from './server.ts';
-import { openDurable } from './open-store.ts';
-import { createUndiciTransport } from '../upstream/undici/transport.ts';
 
 export interface Sidecar {
   readonly app: App;

@@ -7,7 +7,6 @@ import type { CacheOutcome } from '../domain/answer.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
-import type { Exchange } from '../http/exchange.ts';
 
 /** pino's levels, by weight. */
 export const LOG_LEVELS = {
@@ -22,6 +21,16 @@ export const LOG_LEVELS = {
 
 export type LogLevel = keyof typeof LOG_LEVELS;
 
+/** What is known of a request when it comes. */
+export interface RequestStart {
+  readonly method: string;
+  /** The route's template. */
+  readonly route: string;
+  readonly requestId: string;
+  /** Epoch ms. */
+  readonly startedAt: number;
+}
+
 /** How a request ended; `cache` and `invocationId` where it got that far. */
 export interface RequestEnd {
   readonly status: number;
@@ -35,7 +44,7 @@ export interface RequestEnd {
 
 export interface Log {
   /** The one line of a request, when it ends. */
-  request(exchange: Exchange, end: RequestEnd): void;
+  request(start: RequestStart, end: RequestEnd): void;
   /** Anything else worth a line; an `err` among the fields becomes its stack and causes. */
   event(level: Exclude<LogLevel, 'silent'>, msg: string, fields?: LogFields): void;
   /** What a supervisor waits for: printed at every level but `silent`. */
@@ -65,16 +74,16 @@ export function createLog({ level, write, secrets, now }: LogOptions): Log {
   }
 
   return {
-    request(exchange, end) {
+    request(start, end) {
       const word = levelOf(end);
       if (LOG_LEVELS[word] < threshold) return;
       const time = now();
       const code = end.code === undefined ? '' : `,"code":"${end.code}"`;
       const id = end.invocationId === undefined ? '' : `,"invocationId":"${end.invocationId}"`;
       write(
-        `{"level":"${word}","time":${time},"msg":"request","requestId":"${exchange.requestId}",` +
-          `"method":"${safeMethod(exchange.method)}","route":"${exchange.route}","status":${end.status}${code}${id},` +
-          `"cache":"${end.cache}","durationMs":${Math.max(0, time - exchange.startedAt)},` +
+        `{"level":"${word}","time":${time},"msg":"request","requestId":"${start.requestId}",` +
+          `"method":"${safeMethod(start.method)}","route":"${start.route}","status":${end.status}${code}${id},` +
+          `"cache":"${end.cache}","durationMs":${Math.max(0, time - start.startedAt)},` +
           `"upstreamMs":${Math.max(0, end.upstreamMs)}}\n`,
       );
     },

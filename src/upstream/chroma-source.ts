@@ -7,8 +7,8 @@ import type { ErrorCode } from '../domain/errors.ts';
 import { type InvocationId, parseJob } from '../domain/job.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
 import { isChromaError } from './chroma-error.ts';
-import type { Connection, ResponseHead, Transport } from './transport.ts';
 import { asFailure, failureOf, type Phase, unusable } from './failure.ts';
+import type { Connection, ResponseHead, Transport } from './transport.ts';
 
 /** One finished upstream call, for the log: never a body or a token, and of the headers the media type only. */
 export interface UpstreamCall {

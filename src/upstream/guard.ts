@@ -12,11 +12,11 @@ import { type Breaker, createBreaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import type { ChromaSource } from './chroma-source.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
-import { type News, newsOf } from './weight.ts';
+import { UpstreamFailure } from './failure.ts';
 import { createPause } from './pause.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import type { Connection } from './transport.ts';
-import { UpstreamFailure } from './failure.ts';
+import { type News, newsOf } from './weight.ts';
 
 export interface GuardOptions {
   readonly source: ChromaSource;

@@ -6,22 +6,23 @@
 import { DurableObject } from 'cloudflare:workers';
 import { type App, createApp } from '../app.ts';
 import { createCoalesce, createSolitaryLoads } from '../cache/coalesce.ts';
-import { createObjectStore } from '../stores/object/storage.ts';
 import { createReadThrough, type Lookup, type ReadThrough } from '../cache/read-through.ts';
 import { type Config, ConfigError, parseConfig } from '../config/config.ts';
+import { parseOrigins } from '../config/origin.ts';
 import type { Sourced } from '../domain/answer.ts';
 import { asGatewayError, GatewayError } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts, scanFor } from '../gateway.ts';
-import { createCorsPolicy, PREFLIGHT_HEADERS, parseOrigins } from '../http/cors.ts';
+import { createCorsPolicy, PREFLIGHT_HEADERS } from '../http/cors.ts';
 import { errorReply } from '../http/error-reply.ts';
 import { baseHeaders, requestIdOf } from '../http/exchange.ts';
+import { createObjectReplies, createObjectSource, type ObjectReply } from '../stores/object/source.ts';
+import { createObjectStore } from '../stores/object/storage.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
 import type { LastTold } from '../telemetry/upstream-log.ts';
 import { createBulkhead } from '../upstream/bulkhead.ts';
 import { createFetchTransport } from '../upstream/fetch-transport.ts';
 import { createGuard } from '../upstream/guard.ts';
-import { createObjectReplies, createObjectSource, type ObjectReply } from '../stores/object/source.ts';
 
 /** The binding that we need beside the variables of contract §3. */
 interface Bindings extends Readonly<Record<string, unknown>> {

@@ -24,10 +24,10 @@ describe('the floor plan', () => {
   it('was held against real files with real imports', () => {
     const sources = readSources();
     expect(Object.keys(sources)).toEqual(
-      expect.arrayContaining(['app.ts', 'worker.ts', 'domain/grant.ts', 'cache/read-through.ts']),
+      expect.arrayContaining(['app.ts', 'worker/main.ts', 'domain/grant.ts', 'cache/read-through.ts']),
     );
     expect(importsOf(sources['app.ts']!)).toEqual(expect.arrayContaining(['hono', './domain/errors.ts']));
-    expect(importsOf(sources['stores.ts']!)).toContain('./cache/redis-store.ts');
+    expect(importsOf(sources['node/open-store.ts']!)).toContain('../stores/redis/store.ts');
   });
 });
 
@@ -37,10 +37,16 @@ describe('the floor plan says no to', () => {
     'domain/id.ts': 'export type Id = string;\n',
     'cache/store.ts': "import { redis } from 'redis';\nimport type { A } from '../domain/answer.ts';\n",
     'upstream/guard.ts': "import type { A } from '../domain/answer.ts';\n",
+    'grant/verify.ts': "import type { A } from '../domain/answer.ts';\n",
+    'stores/redis/link.ts': "import { store } from '../../cache/store.ts';\n",
+    'telemetry/log.ts': "import type { A } from '../domain/answer.ts';\n",
     'http/lookups.ts':
       "import { store } from '../cache/store.ts';\nimport { g } from '../upstream/guard.ts';\n",
+    'config/config.ts': "import { level } from '../telemetry/log.ts';\n",
     'app.ts': "import { lookups } from './http/lookups.ts';\n",
-    'node.ts': "import { app } from './app.ts';\n",
+    'gateway.ts': "import { app } from './app.ts';\nimport { config } from './config/config.ts';\n",
+    'node/main.ts': "import { app } from '../gateway.ts';\n",
+    'worker/main.ts': "import { app } from '../gateway.ts';\n",
   };
 
   it('nothing in a good house', () => {
@@ -72,19 +78,19 @@ describe('the floor plan says no to', () => {
     ],
     [
       'a re-export upward',
-      { 'http/lookups.ts': "export * from '../node.ts';" },
-      'http/lookups.ts imports node.ts: upward',
+      { 'http/lookups.ts': "export * from '../gateway.ts';" },
+      'http/lookups.ts imports gateway.ts: upward',
     ],
     [
       'an import over several lines',
       { 'http/lookups.ts': "import {\n  a,\n  b,\n} from '../app.ts';" },
       'http/lookups.ts imports app.ts: upward',
     ],
-    ['an import for its effect', { 'app.ts': "import './node.ts';" }, 'app.ts imports node.ts: upward'],
+    ['an import for its effect', { 'app.ts': "import './node/main.ts';" }, 'app.ts imports node/main.ts: upward'],
     [
       'a thread of a higher floor',
-      { 'cache/store.ts': "new URL('../node.ts', import.meta.url);" },
-      'cache/store.ts imports node.ts: upward',
+      { 'cache/store.ts': "new URL('../node/main.ts', import.meta.url);" },
+      'cache/store.ts imports node/main.ts: upward',
     ],
     [
       'cache and upstream seeing each other',
@@ -118,13 +124,28 @@ describe('the floor plan says no to', () => {
     ],
     [
       'a way out of src',
-      { 'app.ts': "import { s } from '../../simulator/simulator.ts';" },
+      { 'app.ts': "import { s } from '../simulator/simulator.ts';" },
       `app.ts imports ../simulator/simulator.ts: ${no}`,
     ],
     [
-      'a folder inside a floor',
-      { 'cache/redis/link.ts': '' },
-      'cache/redis/link.ts: a folder inside a floor',
+      'a folder inside an adapter',
+      { 'stores/redis/lua/keep.ts': '' },
+      'stores/redis/lua/keep.ts: a folder inside an adapter',
+    ],
+    [
+      'grant and upstream seeing each other',
+      { 'grant/verify.ts': "import { g } from '../upstream/guard.ts';" },
+      'grant/verify.ts imports upstream/guard.ts: sideways',
+    ],
+    [
+      'a log that knows what callers see',
+      { 'telemetry/log.ts': "import { l } from '../http/lookups.ts';" },
+      'telemetry/log.ts imports http/lookups.ts: upward',
+    ],
+    [
+      'one runtime that knows the other',
+      { 'worker/main.ts': "import { m } from '../node/main.ts';" },
+      'worker/main.ts imports node/main.ts: sideways',
     ],
     ['a new folder', { 'lib/link.ts': '' }, 'lib/link.ts: stands on no floor'],
     ['a new root file', { 'other.ts': '' }, 'other.ts: stands on no floor'],
@@ -141,8 +162,8 @@ describe('the floor plan says no to', () => {
     ],
     [
       'a configuration that reads the process',
-      { 'config.ts': 'export const port = process.env.PORT;' },
-      'config.ts: names a runtime (process.env)',
+      { 'config/config.ts': 'export const port = process.env.PORT;' },
+      'config/config.ts: names a runtime (process.env)',
     ],
     [
       'a room that prints',
@@ -161,8 +182,8 @@ describe('the floor plan says no to', () => {
 
   it('no more than it must: 200 lines, a runtime on the top floor, a comment that speaks of an import', () => {
     expect(breachesOf({ ...GOOD, 'cache/store.ts': lines(200) })).toEqual([]);
-    const entry = "import pino from 'pino';\nimport { app } from './app.ts';\nprocess.exit(0);\n";
-    expect(breachesOf({ ...GOOD, 'node.ts': entry })).toEqual([]);
+    const entry = "import pino from 'pino';\nimport { app } from '../app.ts';\nprocess.exit(0);\n";
+    expect(breachesOf({ ...GOOD, 'node/main.ts': entry })).toEqual([]);
     const comment = "/** as import('../app.ts') */\n// from '../app.ts'\n";
     expect(breachesOf({ ...GOOD, 'cache/store.ts': comment })).toEqual([]);
   });

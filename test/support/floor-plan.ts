@@ -12,29 +12,25 @@ interface Room {
   readonly floor: number;
 }
 
-const FOLDERS: Readonly<Record<string, number>> = { domain: 1, cache: 2, upstream: 2, http: 3 };
-const ROOT_FILES: Readonly<Record<string, number>> = {
-  app: 4,
-  config: 4,
-  credentials: 4,
-  environment: 4,
-  gateway: 4,
-  node: 5,
-  main: 5,
-  'node-connections': 5,
-  'node-pipelining': 5,
-  'node-raw-answer': 5,
-  'node-request': 5,
-  'node-server': 5,
-  'node-version': 5,
-  stdout: 5,
-  sidecar: 5,
-  stores: 5,
-  worker: 5,
+/** Rooms on one floor do not see each other; a folder inside a room is one adapter, and part of its room. */
+const FOLDERS: Readonly<Record<string, number>> = {
+  domain: 1,
+  cache: 2,
+  upstream: 2,
+  grant: 2,
+  stores: 3,
+  telemetry: 3,
+  watch: 4,
+  http: 5,
+  config: 5,
+  node: 7,
+  worker: 7,
 };
+/** One room: the composition knows the app. */
+const ROOT_FILES: Readonly<Record<string, number>> = { app: 6, gateway: 6, node: 7 };
 const MAX_LINES = 200;
 /** Only the top floor may name a runtime: below it the same code runs on both. */
-const TOP_FLOOR = 5;
+const TOP_FLOOR = 7;
 const RUNTIME_MODULE =
   /^(cloudflare:|pino$|@hono\/node-server$|wrangler$|workerd$|node:(process|http|https|net|tls|cluster|child_process)$)/;
 const RUNTIME_GLOBAL = /(?<![.\w])(process|console|navigator|Deno|Bun)\s*\.\s*\w+/g;
@@ -68,7 +64,7 @@ function roomOf(path: string): Room | undefined {
   const [first = '', second] = path.split('/');
   if (second === undefined) {
     const floor = ROOT_FILES[first.replace(/\.ts$/, '')];
-    return floor === undefined ? undefined : { name: `floor ${floor}`, floor };
+    return floor === undefined ? undefined : { name: floor === TOP_FLOOR ? 'node/' : 'root', floor };
   }
   const floor = FOLDERS[first];
   return floor === undefined ? undefined : { name: `${first}/`, floor };
@@ -79,7 +75,7 @@ function shapeBreaches(path: string, text: string): string[] {
   const name = posix.basename(path, '.ts');
   const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
   if (roomOf(path) === undefined) found.push(`${path}: stands on no floor`);
-  if (path.split('/').length > 2) found.push(`${path}: a folder inside a floor`);
+  if (path.split('/').length > 3) found.push(`${path}: a folder inside an adapter`);
   if (lines > MAX_LINES) found.push(`${path}: ${lines} lines, at most ${MAX_LINES}`);
   if (VAGUE_NAME.test(name)) found.push(`${path}: a name that says nothing`);
   return found;

@@ -3,11 +3,12 @@
  * key-value calls are synchronous, so reading and writing are one step. Knows of the platform only the
  * three calls it makes.
  */
-import type { InvocationId } from '../../domain/job.ts';
-import type { Lifetimes } from '../../domain/lifetime.ts';
+
 import { supersedes } from '../../cache/entry.ts';
 import type { Store } from '../../cache/store.ts';
 import { decodeEntry, encodeEntry } from '../../cache/stored-value.ts';
+import type { InvocationId } from '../../domain/job.ts';
+import type { Lifetimes } from '../../domain/lifetime.ts';
 
 /** A SQLite-backed object's `ctx.storage.kv`. */
 export interface ObjectStorage {

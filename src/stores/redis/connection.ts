@@ -9,6 +9,8 @@
  * 3. if it has not, a new connection is made, which resolves the address anew, and examined;
  * 4. the better one stays; while it cannot write, from 2 again, ever more rarely.
  */
+
+import type { StoreHealth } from '../../cache/store.ts';
 import {
   connect,
   createRedisClient,
@@ -20,7 +22,6 @@ import {
   type Wanted,
 } from './client.ts';
 import type { AclRule } from './trouble.ts';
-import type { StoreHealth } from '../../cache/store.ts';
 
 /** From the first trouble to the next look, and the longest time between two looks: 12 connections a minute. */
 const RETRY_MS = { first: 1_000, last: 5_000 };

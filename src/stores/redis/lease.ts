@@ -4,17 +4,17 @@
  * is in trouble: then every process asks for itself, as if it were alone.
  */
 import { randomUUID } from 'node:crypto';
+import { createEntry, type Entry, freshnessOf, isFromTheFuture } from '../../cache/entry.ts';
+import type { Store } from '../../cache/store.ts';
 import type { InvocationSource, Sourced } from '../../domain/answer.ts';
 import { asGatewayError, GatewayError } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
-import { createEntry, type Entry, freshnessOf, isFromTheFuture } from '../../cache/entry.ts';
 import { createLeaseNews, type LeaseOutcome, outcomeOf } from './lease-news.ts';
 import { type RedisLink, UNHURRIED } from './link.ts';
 import { ACQUIRE, RENEW, SETTLE } from './scripts.ts';
 import { keepArguments, keyPrefix } from './store.ts';
 import type { AclRule } from './trouble.ts';
-import type { Store } from '../../cache/store.ts';
 
 export interface LeaseOptions {
   readonly link: RedisLink;

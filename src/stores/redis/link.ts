@@ -3,11 +3,11 @@
  * nothing is queued while Redis is away or refuses. Knows no entries.
  */
 import { ErrorReply } from 'redis';
+import type { StoreHealth } from '../../cache/store.ts';
 import type { Listener, RedisClient } from './client.ts';
 import { createRedisConnection } from './connection.ts';
 import { createRedisLane, type Patience } from './lane.ts';
 import { type AclRule, redisTroubleOf, within } from './trouble.ts';
-import type { StoreHealth } from '../../cache/store.ts';
 
 /** For a write that no caller waits for. */
 export const UNHURRIED: Patience = { ms: 5_000, isCallerWaiting: false };

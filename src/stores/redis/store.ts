@@ -4,14 +4,20 @@
  */
 import { createHash } from 'node:crypto';
 import { ErrorReply } from 'redis';
+import { deleteAtOf, type Entry } from '../../cache/entry.ts';
+import type { Store } from '../../cache/store.ts';
+import {
+  decodeEntry,
+  encodeEntry,
+  FORMAT_VERSION,
+  MAX_VALUE_BYTES,
+  partitionName,
+} from '../../cache/stored-value.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
-import { deleteAtOf, type Entry } from '../../cache/entry.ts';
 import type { RedisClient } from './client.ts';
 import { type RedisLink, UNHURRIED } from './link.ts';
 import { DISCARD, KEEP } from './scripts.ts';
-import type { Store } from '../../cache/store.ts';
-import { decodeEntry, encodeEntry, FORMAT_VERSION, MAX_VALUE_BYTES, partitionName } from '../../cache/stored-value.ts';
 
 export interface RedisStoreOptions {
   readonly link: RedisLink;

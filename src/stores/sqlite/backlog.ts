@@ -2,9 +2,10 @@
  * What waits to be written to the SQLite tier, bounded: new answers, rows to delete, and, after the file was
  * opened anew, what memory still holds, in slices that hold the event loop for a few milliseconds at most.
  */
-import type { InvocationId } from '../../domain/job.ts';
+
 import type { Entry } from '../../cache/entry.ts';
 import { encodeEntry } from '../../cache/stored-value.ts';
+import type { InvocationId } from '../../domain/job.ts';
 
 /** What may wait for a sick disk; beyond it, new answers stay in memory only. */
 const MAX_WAITING_BYTES = 16_777_216;

@@ -3,14 +3,7 @@
  * nothing written. Never throws.
  */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import {
-  closeQuietly,
-  openForReading,
-  READ_VALUE,
-  type SqliteTrouble,
-  TABLE,
-  troubleOf,
-} from './file.ts';
+import { closeQuietly, openForReading, READ_VALUE, type SqliteTrouble, TABLE, troubleOf } from './file.ts';
 
 /** A row's bytes as they stand there, at most one more than the bound; none; or why there are none. */
 export type RowRead = { readonly bytes?: Uint8Array; readonly trouble?: SqliteTrouble };

@@ -4,17 +4,17 @@
  * ever holds the event loop. Whatever happens to the file, lookups go on from memory.
  */
 import { isAbsolute, resolve } from 'node:path';
+import type { Entry } from '../../cache/entry.ts';
+import type { Store, StoreHealth } from '../../cache/store.ts';
+import { decodeEntry, partitionName } from '../../cache/stored-value.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
-import type { Entry } from '../../cache/entry.ts';
 import { createBacklog } from './backlog.ts';
 import { LOCKED, LOST, type SqliteTrouble } from './file.ts';
 import { refuseWrongPath } from './path.ts';
 import { createSqliteReader } from './reader.ts';
 import type { WriterReply } from './writer.ts';
 import { createWriterThread } from './writer-thread.ts';
-import type { Store, StoreHealth } from '../../cache/store.ts';
-import { decodeEntry, partitionName } from '../../cache/stored-value.ts';
 
 export interface SqliteStoreOptions {
   /** The file; its folder must exist. */
