@@ -7,8 +7,9 @@
  * a script in the store can compare two values by these two and needs no JSON.
  */
 import { hash } from 'node:crypto';
-import { type InvocationId, parseJob, rankOf } from '../domain/job.ts';
+import { type InvocationId, rankOf } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
+import { parseJob } from '../domain/parse-job.ts';
 import { createEntry, type Entry } from './entry.ts';
 
 /** Part of every key and table name too, so that two versions of the gateway on one store never meet. */
@@ -23,10 +24,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** `undefined` for what is never kept durably: a 404, or a body beyond the bound. */
 export function encodeEntry(id: InvocationId, entry: Entry): string | undefined {
-  const { answer, storedAt } = entry;
+  const { answer } = entry;
   if (answer.kind !== 'job') return undefined;
   const rank = rankOf(answer.status);
-  const answeredAt = Math.max(0, Math.trunc(storedAt));
+  const answeredAt = Math.max(0, Math.trunc(entry.answeredAt));
   const text = `${FORMAT_VERSION} ${rank} ${answeredAt} ${checksum(id, rank, answeredAt, answer.body)} ${id}\n${answer.body}`;
   // A UTF-16 unit takes at most three bytes; only near the bound is it worth counting.
   if (text.length * 3 > MAX_VALUE_BYTES && Buffer.byteLength(text) > MAX_VALUE_BYTES) return undefined;

@@ -55,7 +55,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   let askedAt = -Infinity;
   let lastFailure: unknown;
 
-  // A clock that was set back must not stretch any of our windows.
+  // A clock that was set back must not stretch any of our lifetime.
   const within = (ms: number, since: number) => now() >= since && now() - since < ms;
 
   async function ask(): Promise<void> {

@@ -4,7 +4,8 @@
  */
 import type { Sourced } from '../domain/answer.ts';
 import type { ErrorCode } from '../domain/errors.ts';
-import { type InvocationId, parseJob } from '../domain/job.ts';
+import type { InvocationId } from '../domain/job.ts';
+import { parseJob } from '../domain/parse-job.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
 import { isChromaError } from './chroma-error.ts';
 import { asFailure, failureOf, type Phase, unusable } from './failure.ts';

@@ -1,6 +1,6 @@
 /** What a failed upstream call is called: the table of contract §6 from a status, a fault or a flaw. Pure. */
 import { type ErrorCode, type ErrorOptions, GatewayError } from '../domain/errors.ts';
-import type { JobFlaw } from '../domain/job.ts';
+import type { JobFlaw } from '../domain/parse-job.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { type FaultKind, type ResponseHead, TransportFault } from './transport.ts';
 

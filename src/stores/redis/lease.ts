@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { createEntry, type Entry, freshnessOf, isFromTheFuture } from '../../cache/entry.ts';
 import type { Store } from '../../cache/store.ts';
-import type { InvocationSource, Sourced } from '../../domain/answer.ts';
+import { type InvocationSource, type Sourced, sourced } from '../../domain/answer.ts';
 import { asGatewayError, GatewayError } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
@@ -61,7 +61,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
           return await (waited ? bounded(load, leftMs) : load);
         }
         const known = await fresh(id);
-        if (known) return relay(known, waited ? 'collapsed' : 'hit');
+        if (known) return sourced(known, waited ? 'collapsed' : 'hit', true);
         const pauseMs = Math.min(RECHECK_MS, heldMs) + Math.random() * JITTER_MS;
         const outcome = await ear.hear(Math.min(pauseMs, leftMs));
         const told = outcome && (await sourcedFrom(id, outcome, askedAt));
@@ -83,16 +83,16 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       const known = await fresh(id);
       if (known) {
         settle(id, owner, { outcome: 'stored' });
-        return relay(known, 'hit');
+        return sourced(known, 'hit', true);
       }
-      const sourced = await source.ask(id);
-      const { answer, answeredAt } = sourced;
+      const own = await source.ask(id);
+      const { answer, answeredAt } = own;
       if (answer.kind === 'missing') {
         settle(id, owner, { outcome: 'missing', answeredAt });
-        return sourced;
+        return own;
       }
       settle(id, owner, { outcome: 'stored' }, createEntry(answer, answeredAt, lifetimes));
-      return { ...sourced, stored: true };
+      return { ...own, stored: true };
     } catch (thrown) {
       settle(id, owner, outcomeOf(asGatewayError(thrown)));
       throw thrown;
@@ -126,18 +126,12 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     switch (outcome.outcome) {
       case 'stored': {
         const entry = await store.get(id);
-        return entry && isNewsSince(entry, askedAt) ? relay(entry, 'collapsed') : undefined;
+        return entry && isNewsSince(entry, askedAt) ? sourced(entry, 'collapsed', true) : undefined;
       }
       case 'missing': {
         if (await mayBeKnown(id)) return undefined;
         const answeredAt = Math.min(outcome.answeredAt, now());
-        return {
-          answer: { kind: 'missing' },
-          answeredAt,
-          cache: 'collapsed',
-          revalidated: false,
-          stored: false,
-        };
+        return sourced({ answer: { kind: 'missing' }, answeredAt }, 'collapsed', false);
       }
       case 'failed': {
         const { code, retryAfter } = outcome;
@@ -152,7 +146,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   /** An answer to our question, and not one that was there before it. */
   function isNewsSince(entry: Entry, askedAt: number): boolean {
     if (freshnessOf(entry, now()) === 'fresh') return true;
-    return entry.storedAt >= askedAt && !isFromTheFuture(entry, now());
+    return entry.answeredAt >= askedAt && !isFromTheFuture(entry, now());
   }
 
   /** Whether there is anything at the id's key. What Redis does not tell may be a terminal answer. */
@@ -171,10 +165,6 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   }
 
   return { ask };
-}
-
-function relay({ answer, storedAt }: Entry, cache: 'hit' | 'collapsed'): Sourced {
-  return { answer, answeredAt: storedAt, cache, revalidated: false, stored: true };
 }
 
 /** A load that was taken over late goes on for the others; this caller's time is up. */

@@ -88,7 +88,7 @@ export type KeepArguments = [text: string, freshMs: string, expiryMs: string];
 export function keepArguments(id: InvocationId, entry: Entry, now: number): KeepArguments | undefined {
   const text = encodeEntry(id, entry);
   if (text === undefined) return undefined;
-  if (entry.lifetime === 'terminal') return [text, '0', ''];
+  if (entry.lifetimeClass === 'terminal') return [text, '0', ''];
   const expiryMs = Math.ceil(deleteAtOf(entry) - now);
-  return expiryMs > 0 ? [text, String(entry.windows.freshMs), String(expiryMs)] : undefined;
+  return expiryMs > 0 ? [text, String(entry.lifetime.freshMs), String(expiryMs)] : undefined;
 }

@@ -3,11 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Sourced } from '../../../../src/domain/answer.ts';
 import { ERROR_CODES, GatewayError, termsOf } from '../../../../src/domain/errors.ts';
 import type { InvocationId } from '../../../../src/domain/job.ts';
-import {
-  createObjectReplies,
-  createObjectSource,
-  type ObjectReply,
-} from '../../../../src/stores/object/source.ts';
+import { createObjectReplies, type ObjectReply } from '../../../../src/stores/object/protocol.ts';
+import { createObjectSource } from '../../../../src/stores/object/source.ts';
 import { createBulkhead } from '../../../../src/upstream/bulkhead.ts';
 import { createGuard } from '../../../../src/upstream/guard.ts';
 import { COMPLETE, jobOf, newId } from '../../../support/jobs.ts';
