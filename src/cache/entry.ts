@@ -65,13 +65,14 @@ export function isFromTheFuture(entry: Entry, now: number): boolean {
 
 /**
  * Which of two entries of one id stays: a terminal answer is never replaced; else the later answer, except
- * that a job which moves backwards while the held entry is fresh is a slow reader's old news (faults #81).
+ * that a job which moves backwards while the held entry is fresh was read by a slow reader (faults #81).
+ * @param at when they meet, epoch ms: another tier's answer may be older than that
  */
-export function supersedes(incoming: Entry, held: Entry): boolean {
+export function supersedes(incoming: Entry, held: Entry, at = incoming.answeredAt): boolean {
   if (held.lifetimeClass === 'terminal') return false;
   if (incoming.lifetimeClass === 'terminal') return true;
   if (incoming.answeredAt < held.answeredAt) return false;
-  return rank(incoming) >= rank(held) || freshnessOf(held, incoming.answeredAt) !== 'fresh';
+  return rank(incoming) >= rank(held) || freshnessOf(held, at) !== 'fresh';
 }
 
 function rank({ answer }: Entry): number {

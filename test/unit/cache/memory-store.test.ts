@@ -102,6 +102,16 @@ describe('the memory tier', () => {
     expect(memory.get(id)).toEqual(newer);
   });
 
+  it('#81 what moves backwards is shown once the further one is no longer fresh, though it was when upstream spoke', () => {
+    const memory = createMemoryStore(MIB);
+    const id = newId();
+    const held = entryOf(id, 'processing', AT);
+    memory.put(id, held, AT);
+    const fromAnotherTier = entryOf(id, 'pending', AT + 1);
+    expect(memory.put(id, fromAnotherTier, AT + 1_999)).toEqual({ held, stored: false });
+    expect(memory.put(id, fromAnotherTier, AT + 2_000)).toEqual({ held: fromAnotherTier, stored: true });
+  });
+
   it('#94 an entry larger than the tier is given back, not stored, and an older one does not linger', () => {
     const memory = createMemoryStore(4_096);
     const id = newId();
