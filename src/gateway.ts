@@ -112,7 +112,7 @@ export function composeGateway(config: Config, parts: GatewayParts): App {
   });
 }
 
-/** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (V24). */
+/** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (advisory V24). */
 export function scanFor(secrets: readonly string[]): SecretScan {
   return createSecretScan(secrets, (secret) => {
     const hex = hash('sha256', secret);

@@ -67,7 +67,8 @@ const readShape = z.union([
     ),
 ]);
 
-// RFC 7519 §2 NumericDate: seconds, may have a fraction. zod's number is finite: JSON's 1e400 is not (V2, M22).
+// RFC 7519 §2 NumericDate: seconds, may have a fraction. zod's number is finite: JSON's 1e400 is not (advisory V2,
+// platform M22).
 const claimsShape = z.object({
   aud: z.optional(z.union([z.string(), z.array(z.string())])),
   iss: z.optional(z.unknown()),

@@ -34,7 +34,7 @@ interface Remembered extends GrantTerm {
   readonly verifyAgainAt: number;
 }
 
-/** What it remembers is its own: bounded in bytes, keyed by all that was shown, the whole token in it (V26). */
+/** What it remembers is its own: bounded in bytes, keyed by all that was shown, the whole token in it (advisory V26). */
 export function createAuthenticator(options: VerifyOptions): Authenticate {
   const { now } = options;
   const verify = createVerifyGrant(options);

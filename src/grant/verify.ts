@@ -1,6 +1,6 @@
 /**
  * From a token to a grant: RFC 7515 and 7519 by the rules of RFC 8725. The algorithm is ours to choose,
- * never the token's: one kind of key, one list (V1). It remembers nothing.
+ * never the token's: one kind of key, one list (advisory V1). It remembers nothing.
  */
 import { compactVerify, createLocalJWKSet, decodeProtectedHeader, errors } from 'jose';
 import * as z from 'zod/mini';

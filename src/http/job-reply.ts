@@ -8,7 +8,7 @@ import { cacheStatusOf } from './cache-status.ts';
 import { matchesEtag } from './conditional.ts';
 import type { Reply, ResponseHeaders } from './exchange.ts';
 
-/** Never `public`: a shared cache in front would answer strangers (facts M17). */
+/** Never `public`: a shared cache in front would answer strangers (platform M17). */
 const CACHE_CONTROL = {
   terminal: 'private, max-age=31536000, immutable',
   'in-flight': 'private, no-cache',

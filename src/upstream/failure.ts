@@ -36,7 +36,7 @@ export function unusable(reason: Unusable, phase: Phase): UpstreamFailure {
   return new UpstreamFailure('upstream_bad_response', phase, { reason });
 }
 
-/** Contract §6, by status alone: upstream's words mislead (facts: `ChromaError` for six of them). */
+/** Contract §6, by status alone: upstream's words mislead (`ChromaError` for six statuses). */
 export function failureOf(head: ResponseHead, now: number): UpstreamFailure {
   const { status } = head;
   const reason = `status_${status}`;

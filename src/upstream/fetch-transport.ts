@@ -1,6 +1,6 @@
 /**
  * The transport for runtimes with the standard `fetch` and no other client: Workers. `redirect: 'manual'`,
- * because fetch delivers `x-chroma-token` to wherever a redirect points (facts M1). The platform hides connections:
+ * because fetch delivers `x-chroma-token` to wherever a redirect points (platform M1). The platform hides connections:
  * whether one is new is not ours to choose.
  */
 import { GLIMPSE_BYTES, GLIMPSE_MS, type Transport, TransportFault } from './transport.ts';
@@ -15,7 +15,7 @@ export function createFetchTransport(fetcher: typeof fetch): Transport {
     try {
       response = await fetcher(url, { headers, signal, redirect: 'manual' });
     } catch (error) {
-      // workerd reports refused, reset, DNS and TLS alike, without a code (facts M21).
+      // workerd reports refused, reset, DNS and TLS alike, without a code (platform M21).
       throw new TransportFault('reset', error);
     }
     if (TLS_STATUSES.includes(response.status)) {

@@ -1,7 +1,7 @@
 /**
  * The Worker: the same app, and the same read-through twice. The Worker's source is the object of the id, the object's
  * source is Chroma. Only plain values live across requests in an isolate: workerd cancels a promise with the request
- * that made it (facts M16).
+ * that made it (platform M16).
  */
 import type { App } from '../app.ts';
 import { createSolitaryLoads } from '../cache/coalesce.ts';

@@ -1,4 +1,4 @@
-/** What must not grow, in-process and at a tenth of its size (faults.md I, #112, #114). */
+/** What must not grow, in-process and at a tenth of its size (faults #112, #114). */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * What crosses an object's border: outcomes as plain values, never as exceptions (facts M21), and checked on arrival. The
+ * What crosses an object's border: outcomes as plain values, never as exceptions (platform M21), and checked on arrival. The
  * one place where a source's answer becomes bytes and an answer again.
  */
 import type { Answer, CacheOutcome, Sourced } from '../../domain/answer.ts';

@@ -1,4 +1,4 @@
-/** Methods and bodies (faults.md A, #13 to #16): only GET and HEAD ask, and a body is nobody's business. */
+/** Methods and bodies (faults #13 to #16): only GET and HEAD ask, and a body is nobody's business. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { ask, newId } from '../../support/ask.ts';

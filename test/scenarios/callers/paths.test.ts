@@ -1,4 +1,4 @@
-/** Paths and identifiers (faults.md A, #1 to #11): what is a lookup, and what never becomes one. */
+/** Paths and identifiers (faults #1 to #11): what is a lookup, and what never becomes one. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { ask, newId } from '../../support/ask.ts';
