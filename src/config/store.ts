@@ -32,7 +32,7 @@ export function parseStore({ textOrDefault, bad, runtime }: Environment): StoreC
   return { kind: 'memory' };
 }
 
-/** The password in the store's URL as Redis knows it; empty without one. */
+/** What a store's URL holds that must not show: the password as Redis knows it, an empty text where there is none. */
 export function storePasswordOf(store: StoreConfig): readonly string[] {
   return store.kind === 'redis' ? [decodeURIComponent(URL.parse(store.url)?.password ?? '')] : [];
 }
