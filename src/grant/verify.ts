@@ -6,6 +6,7 @@ import { compactVerify, createLocalJWKSet, decodeProtectedHeader, errors } from 
 import * as z from 'zod/mini';
 import { GatewayError } from '../domain/errors.ts';
 import { type ClaimsFlaw, type ExpectedClaims, type GrantTerm, parseClaims } from '../domain/grant.ts';
+import { readUtf8 } from '../domain/utf8.ts';
 import type { KeySet } from './key-set.ts';
 
 /** Why a token is refused: private, for the log; fixed words that hold nothing of the token. */
@@ -119,8 +120,10 @@ function parseHeader(token: string, algorithms: readonly string[]): Header {
 }
 
 function parseJson(bytes: Uint8Array): unknown {
+  const text = readUtf8(bytes, 'dropped');
+  if (text === undefined) throw unauthorized('malformed');
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
+    return JSON.parse(text);
   } catch {
     throw unauthorized('malformed');
   }

@@ -7,6 +7,7 @@ import type { ErrorCode } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { parseJob } from '../domain/parse-job.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
+import { readUtf8 } from '../domain/utf8.ts';
 import { isChromaError } from './chroma-error.ts';
 import { asFailure, failureOf, type Phase, unusable } from './failure.ts';
 import type { Connection, ResponseHead, Transport } from './transport.ts';
@@ -110,7 +111,7 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     if (head.status !== 200) throw failureOf(head, now());
     if (body === undefined) throw unusable('content_encoding', 'headers');
     if (body === 'too_large') throw unusable(body, 'body');
-    const text = textOf(body);
+    const text = readUtf8(body, 'dropped');
     if (text === undefined) throw unusable('not_utf8', 'body');
     if (secrets.isIn(`${head.headerText()}${text}`)) throw unusable('token_echoed', 'parse');
     const job = parseJob(id, text);
@@ -128,17 +129,6 @@ function isEncoded(head: ResponseHead): boolean {
   return /[^\s,]/.test(
     (head.header('content-encoding') ?? '').replace(/(^|[\s,])identity(?=[\s,]|$)/gi, '$1'),
   );
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-
-/** Strict UTF-8 (RFC 3629), a leading BOM dropped. */
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What is known of a call while it goes on. */
