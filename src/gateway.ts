@@ -126,9 +126,9 @@ function guardChroma({ upstream }: Config, chroma: ChromaSource): Guard {
   return createGuard({
     source: chroma,
     bulkhead: createBulkhead({
-      concurrency: upstream.maxConcurrency,
+      slots: upstream.maxConcurrency,
       queue: QUEUE,
-      patienceMs: QUEUE_TIMEOUT_MS,
+      queueTimeoutMs: QUEUE_TIMEOUT_MS,
     }),
     deadlineMs: upstream.timeoutMs,
     retries: true,

@@ -53,7 +53,12 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
     get,
     put(id, entry, now) {
       const held = get(id);
-      if (held !== undefined && held !== entry && !supersedes(entry, held, now) && !isFromTheFuture(held, now)) {
+      if (
+        held !== undefined &&
+        held !== entry &&
+        !supersedes(entry, held, now) &&
+        !isFromTheFuture(held, now)
+      ) {
         return { held, stored: false };
       }
       const own = segmentOf(entry);

@@ -4,6 +4,7 @@
  * whether one is new is not ours to choose.
  */
 import { GLIMPSE_BYTES, GLIMPSE_MS, type Transport, TransportFault } from './transport.ts';
+import { within } from './within.ts';
 
 /** Cloudflare's own answers for a TLS failure towards the host that was asked. */
 const TLS_STATUSES: readonly number[] = [525, 526];
@@ -71,13 +72,8 @@ async function glimpse(
   reader: Reader,
   onProgress: (bytes: number) => void,
 ): Promise<Uint8Array | 'too_large' | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), GLIMPSE_MS);
-  });
   const body = read(reader, GLIMPSE_BYTES, onProgress).catch(() => undefined);
-  const seen = await Promise.race([body, late]);
-  clearTimeout(timer);
+  const seen = await within(body, GLIMPSE_MS, () => undefined);
   if (seen === undefined) reader.cancel().catch(() => {});
   return seen;
 }

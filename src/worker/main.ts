@@ -67,8 +67,8 @@ function guardObjects({ upstream, partition }: Config, env: Bindings, direct: Ch
     stubOf: (id) => env.INVOCATIONS.getByName(`${partition}:${id}`),
     direct,
     // Nobody may wait here: one request cannot wake another in an isolate.
-    bulkhead: createBulkhead({ concurrency: upstream.maxConcurrency, queue: 0, patienceMs: 0 }),
-    patienceMs: upstream.timeoutMs + OBJECT_SLACK_MS,
+    bulkhead: createBulkhead({ slots: upstream.maxConcurrency, queue: 0, queueTimeoutMs: 0 }),
+    timeoutMs: upstream.timeoutMs + OBJECT_SLACK_MS,
   });
   return createGuard({
     source: objects,

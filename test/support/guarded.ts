@@ -40,9 +40,9 @@ export interface Guarded {
 
 export interface GuardedOptions {
   readonly deadlineMs?: number;
-  readonly concurrency?: number;
+  readonly slots?: number;
   readonly queue?: number;
-  readonly patienceMs?: number;
+  readonly queueTimeoutMs?: number;
   readonly random?: () => number;
 }
 
@@ -59,9 +59,9 @@ export function guarded(
   onCall: (call: Call) => void = () => {},
   {
     deadlineMs = 8_000,
-    concurrency = 64,
+    slots = 64,
     queue = 1_000,
-    patienceMs = 1_000,
+    queueTimeoutMs = 1_000,
     random = () => 0,
   }: GuardedOptions = {},
 ): Guarded {
@@ -89,7 +89,7 @@ export function guarded(
         return promise;
       },
     },
-    bulkhead: createBulkhead({ concurrency, queue, patienceMs }),
+    bulkhead: createBulkhead({ slots, queue, queueTimeoutMs }),
     deadlineMs,
     retries: true,
     now: () => performance.now(),

@@ -93,8 +93,8 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
   const objectSource = createObjectSource({
     stubOf: () => object,
     direct: { ask: async () => Promise.reject(new GatewayError('upstream_unavailable')) },
-    bulkhead: createBulkhead({ concurrency: 64, queue: 0, patienceMs: 0 }),
-    patienceMs: 60_000,
+    bulkhead: createBulkhead({ slots: 64, queue: 0, queueTimeoutMs: 0 }),
+    timeoutMs: 60_000,
   });
   const isolates = [startIsolate(), startIsolate()];
   let evictions = 0;

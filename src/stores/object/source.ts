@@ -4,6 +4,7 @@ import { GatewayError } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Bulkhead } from '../../upstream/bulkhead.ts';
 import type { ChromaSource } from '../../upstream/chroma-source.ts';
+import { within } from '../../upstream/within.ts';
 import { type ObjectReply, type ObjectStub, sourcedOf } from './protocol.ts';
 
 export interface ObjectSource extends ChromaSource {
@@ -17,16 +18,16 @@ export interface ObjectSourceOptions {
   readonly direct: ChromaSource;
   readonly bulkhead: Bulkhead;
   /** How long an object may take, ms: a little more than its own deadline, less than that of the guard around. */
-  readonly patienceMs: number;
+  readonly timeoutMs: number;
 }
 
 export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
-  const { stubOf, direct, bulkhead, patienceMs } = options;
+  const { stubOf, direct, bulkhead, timeoutMs } = options;
   return {
     async ask(id, signal) {
       let reply: ObjectReply;
       try {
-        reply = await within(patienceMs, stubOf(id).ask(id));
+        reply = await within(stubOf(id).ask(id), timeoutMs, tooSlow);
       } catch (thrown) {
         if (thrown instanceof GatewayError) throw thrown;
         return await bulkhead.run(() => direct.ask(id, signal));
@@ -35,7 +36,7 @@ export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
     },
     async recall(id) {
       try {
-        const reply = await within(patienceMs, stubOf(id).recall(id));
+        const reply = await within(stubOf(id).recall(id), timeoutMs, () => undefined);
         return reply && sourcedOf(id, reply);
       } catch {
         return undefined; // the caller has its refusal already
@@ -44,15 +45,6 @@ export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
   };
 }
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const slow = { reason: 'object_slow', secondhand: true };
-    timer = setTimeout(() => reject(new GatewayError('upstream_unavailable', slow)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function tooSlow(): never {
+  throw new GatewayError('upstream_unavailable', { reason: 'object_slow', secondhand: true });
 }

@@ -10,6 +10,7 @@ import { type InvocationSource, type Sourced, sourced } from '../../domain/answe
 import { asGatewayError, GatewayError } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
+import { within } from '../../upstream/within.ts';
 import { createLeaseNews, type LeaseOutcome, outcomeOf } from './lease-news.ts';
 import { type RedisLink, UNHURRIED } from './link.ts';
 import { ACQUIRE, RENEW, SETTLE } from './scripts.ts';
@@ -54,11 +55,12 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       const ear = news.listen(id);
       try {
         const leftMs = deadlineAt - performance.now();
-        if (leftMs <= 0) throw new GatewayError('upstream_timeout', { reason: 'waited for the fleet' });
+        if (leftMs <= 0) waitedTooLong();
         const heldMs = await acquire(id, owner);
         if (heldMs === undefined || heldMs === 0) {
           const load = heldMs === 0 ? lead(id, owner) : source.ask(id);
-          return await (waited ? bounded(load, leftMs) : load);
+          // A load that was taken over late goes on for the others; this caller's time is up.
+          return await (waited ? within(load, leftMs, waitedTooLong) : load);
         }
         const known = await fresh(id);
         if (known) return sourced(known, waited ? 'collapsed' : 'hit', true);
@@ -167,14 +169,6 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   return { ask };
 }
 
-/** A load that was taken over late goes on for the others; this caller's time is up. */
-async function bounded(load: Promise<Sourced>, leftMs: number): Promise<Sourced> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new GatewayError('upstream_timeout', { reason: 'waited for the fleet' })),
-      leftMs,
-    );
-  });
-  return Promise.race([load, late]).finally(() => clearTimeout(timer));
+function waitedTooLong(): never {
+  throw new GatewayError('upstream_timeout', { reason: 'waited for the fleet' });
 }

@@ -12,7 +12,7 @@ const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('the breaker', () => {
   it('when it opens, those in the queue learn it as soon as it is their turn, and upstream is not asked', async () => {
-    const { ask, calls } = guarded(undefined, { concurrency: 20 });
+    const { ask, calls } = guarded(undefined, { slots: 20 });
     const active = Array.from({ length: 20 }, () => ask());
     const queued = Array.from({ length: 500 }, () => ask());
     await pass(50);
@@ -265,7 +265,7 @@ describe('the pause', () => {
   });
 
   it('those in the queue are told when it begins', async () => {
-    const { ask, calls } = guarded(undefined, { concurrency: 1 });
+    const { ask, calls } = guarded(undefined, { slots: 1 });
     const first = ask();
     const queued = Array.from({ length: 100 }, () => ask());
     await pass(10);

@@ -219,7 +219,7 @@ describe('#139 what the system refuses to this process', () => {
 
 describe('the deadline', () => {
   it('is over the wait for a place too: who gave up leaves the queue, and upstream is never asked for him', async () => {
-    const { guard, ask, calls } = guarded(undefined, { concurrency: 1, deadlineMs: 500, patienceMs: 1_000 });
+    const { guard, ask, calls } = guarded(undefined, { slots: 1, deadlineMs: 500, queueTimeoutMs: 1_000 });
     const first = ask();
     await pass(300);
     const second = ask();
@@ -239,10 +239,10 @@ describe('the deadline', () => {
 
   it('a caller who gave up in the queue holds no place in it', async () => {
     const { guard, ask, calls } = guarded(undefined, {
-      concurrency: 1,
+      slots: 1,
       queue: 2,
       deadlineMs: 500,
-      patienceMs: 5_000,
+      queueTimeoutMs: 5_000,
     });
     void ask();
     await pass(250); // the one that is asked is given up first, and the next takes its place
@@ -261,10 +261,10 @@ describe('the deadline', () => {
 
   it('time spent in the queue is no failure of upstream: it opens no breaker', async () => {
     const { guard, ask, calls } = guarded(undefined, {
-      concurrency: 1,
+      slots: 1,
       queue: 100,
       deadlineMs: 200,
-      patienceMs: 5_000,
+      queueTimeoutMs: 5_000,
     });
     void ask();
     const queued = Array.from({ length: 60 }, () => ask());

@@ -25,7 +25,7 @@ function build(
 ) {
   let calls = 0;
   const source: ChromaSource = { ask: (_id, signal) => script(++calls, signal) };
-  const bulkhead = createBulkhead({ concurrency, queue: 1_000, patienceMs: 1_000 });
+  const bulkhead = createBulkhead({ slots: concurrency, queue: 1_000, queueTimeoutMs: 1_000 });
   const guard = createGuard({ source, bulkhead, deadlineMs, retries, now: Date.now, random });
   const outcome = async (): Promise<{ code: ErrorCode | 'ok'; retryAfter?: number | undefined }> => {
     try {
