@@ -43,6 +43,9 @@ export interface GuardedOptions {
   readonly slots?: number;
   readonly queue?: number;
   readonly queueTimeoutMs?: number;
+  readonly retries?: boolean;
+  /** Upstream's calls go on when the deadline ends them, as a source that is stuck would. */
+  readonly ignoresAbort?: boolean;
   readonly random?: () => number;
 }
 
@@ -62,6 +65,8 @@ export function guarded(
     slots = 64,
     queue = 1_000,
     queueTimeoutMs = 1_000,
+    retries = true,
+    ignoresAbort = false,
     random = () => 0,
   }: GuardedOptions = {},
 ): Guarded {
@@ -71,9 +76,9 @@ export function guarded(
     source: {
       ask(_id, signal, connection = 'any') {
         const { promise, resolve, reject } = Promise.withResolvers<Sourced>();
-        signal.addEventListener('abort', () =>
-          reject(new UpstreamFailure('upstream_timeout', 'headers', {})),
-        );
+        signal.addEventListener('abort', () => {
+          if (!ignoresAbort) reject(new UpstreamFailure('upstream_timeout', 'headers', {}));
+        });
         const call: Call = {
           number: calls.length + 1,
           at: performance.now(),
@@ -91,7 +96,7 @@ export function guarded(
     },
     bulkhead: createBulkhead({ slots, queue, queueTimeoutMs }),
     deadlineMs,
-    retries: true,
+    retries,
     now: () => performance.now(),
     random,
   });
