@@ -11,7 +11,7 @@ import { asGatewayError, GatewayError } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
 import { within } from '../../upstream/within.ts';
-import { createLeaseNews, type LeaseOutcome, outcomeOf } from './lease-news.ts';
+import { createLeaseOutcomes, type LeaseOutcome, outcomeOf } from './lease-outcomes.ts';
 import { type RedisLink, UNHURRIED } from './link.ts';
 import { ACQUIRE, RENEW, SETTLE } from './scripts.ts';
 import { keepArguments, keyPrefix } from './store.ts';
@@ -42,7 +42,7 @@ const NEEDED: readonly AclRule[] = ['+eval', '+set', '+pttl', '+pexpire', '+del'
 export function leased(source: InvocationSource, options: LeaseOptions): InvocationSource {
   const { link, store, lifetimes, deadlineMs, now } = options;
   const prefix = keyPrefix(options.partition);
-  const news = createLeaseNews(link, `${prefix}outcomes`, now);
+  const outcomes = createLeaseOutcomes(link, `${prefix}outcomes`, now);
   const leaseKey = (id: InvocationId) => `${prefix}${id}:lease`;
 
   async function ask(id: InvocationId): Promise<Sourced> {
@@ -52,7 +52,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     const owner = randomUUID();
     for (let waited = false; ; waited = true) {
       // Listening starts before the lease is tried, so that no outcome falls between the two.
-      const ear = news.listen(id);
+      const listener = outcomes.listen(id);
       try {
         const leftMs = deadlineAt - performance.now();
         if (leftMs <= 0) waitedTooLong();
@@ -65,11 +65,11 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
         const known = await fresh(id);
         if (known) return sourced(known, waited ? 'collapsed' : 'hit', true);
         const pauseMs = Math.min(RECHECK_MS, heldMs) + Math.random() * JITTER_MS;
-        const outcome = await ear.hear(Math.min(pauseMs, leftMs));
-        const told = outcome && (await sourcedFrom(id, outcome, askedAt));
-        if (told) return told;
+        const outcome = await listener.outcome(Math.min(pauseMs, leftMs));
+        const answered = outcome && (await sourcedFrom(id, outcome, askedAt));
+        if (answered) return answered;
       } finally {
-        ear.close();
+        listener.close();
       }
     }
   }
@@ -114,7 +114,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     const kept = (entry && keepArguments(id, entry, now())) ?? ['', '', ''];
     const settling = {
       keys: [prefix + id, leaseKey(id)],
-      arguments: [owner, news.channel, news.message(id, outcome), ...kept],
+      arguments: [owner, outcomes.channel, outcomes.message(id, outcome), ...kept],
     };
     link.write((client) => client.eval(SETTLE, settling), UNHURRIED).catch(() => {});
   }
@@ -128,7 +128,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     switch (outcome.outcome) {
       case 'stored': {
         const entry = await store.get(id);
-        return entry && isNewsSince(entry, askedAt) ? sourced(entry, 'collapsed', true) : undefined;
+        return entry && isAnswerSince(entry, askedAt) ? sourced(entry, 'collapsed', true) : undefined;
       }
       case 'missing': {
         if (await mayBeKnown(id)) return undefined;
@@ -146,7 +146,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   }
 
   /** An answer to our question, and not one that was there before it. */
-  function isNewsSince(entry: Entry, askedAt: number): boolean {
+  function isAnswerSince(entry: Entry, askedAt: number): boolean {
     if (freshnessOf(entry, now()) === 'fresh') return true;
     return entry.answeredAt >= askedAt && !isFromTheFuture(entry, now());
   }
