@@ -22,6 +22,12 @@ export interface Kept {
   readonly stored: boolean;
 }
 
+/** Of both segments; bytes as they are accounted for. */
+export interface MemorySize {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
 export interface MemoryStore {
   get(id: InvocationId): Entry | undefined;
   /** @param now epoch ms: what is held from the future gives way, as a clock that was set back would keep it */
@@ -31,8 +37,7 @@ export interface MemoryStore {
    * meanwhile is left out. Changes no order of use.
    */
   terminal(): Iterable<readonly [InvocationId, Entry]>;
-  /** Entries and accounted bytes of both segments. */
-  size(): { readonly entries: number; readonly bytes: number };
+  size(): MemorySize;
 }
 
 /** @param maxBytes bound on bodies and overhead together, at least 1 */

@@ -3,6 +3,7 @@
  * else has already verified, and it does not know what a header, a key or a clock is.
  */
 import * as z from 'zod/mini';
+import type { ClaimsFlaw } from './flaw.ts';
 import { foldUuid, type InvocationId, type JobScope, parseInvocationId } from './job.ts';
 
 /** The longest token worth looking at, in bytes: about 150 invocation ids. */
@@ -83,9 +84,6 @@ export interface ExpectedClaims {
   readonly audience: string;
   readonly issuer?: string | undefined;
 }
-
-/** Why claims are refused. `expired` is said only when nothing else is wrong. */
-export type ClaimsFlaw = 'wrong_claims' | 'wrong_audience' | 'wrong_issuer' | 'not_yet_valid' | 'expired';
 
 /** A grant with the instant it ends, leeway included: epoch ms, exclusive. */
 export interface GrantTerm {

@@ -3,6 +3,7 @@
  * cannot be satisfied by every real job.
  */
 import * as z from 'zod/mini';
+import type { JobFlaw } from './flaw.ts';
 import { foldUuid, type InvocationId, type Job, type JobStatus } from './job.ts';
 
 // zod/mini: the same schemas at a sixth of the Worker's bytes (docs/decisions.md).
@@ -13,9 +14,6 @@ const jobShape = z.object({
   metadata: z.unknown(),
   source_id: z.optional(z.unknown()),
 });
-
-/** Why a body is not an answer about this invocation; `wrong_id` is cross-talk and worth an alarm. */
-export type JobFlaw = 'not_json' | 'wrong_shape' | 'wrong_id';
 
 /** Parses once to decide; the text itself is kept untouched for the caller. */
 export function parseJob(id: InvocationId, body: string): Job | JobFlaw {
