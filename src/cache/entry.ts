@@ -16,7 +16,7 @@ export interface Entry extends Answered {
   readonly date: string;
   /** The body's length in UTF-8, bytes; 0 for a 404. */
   readonly bytes: number;
-  /** Counted from `answeredAt`; shared, as two more instants would cost 40 bytes an entry. */
+  /** Counted from `answeredAt`; shared, as two more instants would cost 40 bytes per entry. */
   readonly lifetime: Lifetime;
 }
 
@@ -48,7 +48,7 @@ export function deleteAtOf({ answeredAt, lifetime }: Entry): number {
 /** RFC 9110 §8.8.3; 132 bits of SHA-256 are far beyond an accidental match. */
 function etagOf(body: string): string {
   const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`;
-  // Copied flat: as it is, it would keep the longer digest and two more objects alive, 120 bytes an entry.
+  // Copied flat: as it is, it would keep the longer digest and two more objects alive, 120 bytes per entry.
   return Buffer.from(etag).toString('latin1');
 }
 

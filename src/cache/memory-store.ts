@@ -85,7 +85,7 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
   };
 }
 
-/** V8 keeps a string in one byte a character until one of them needs two. */
+/** V8 keeps a string in one byte per character until one of them needs two. */
 function bytesOf({ answer, bytes }: Entry): number {
   if (answer.kind === 'missing') return OVERHEAD_BYTES;
   return OVERHEAD_BYTES + (bytes === answer.body.length ? bytes : 2 * answer.body.length);

@@ -92,7 +92,7 @@ export interface ErrorOptions {
   /** What was wrong with what we were shown; the reason, where there is no other. */
   readonly flaw?: GrantFlaw | AnswerFlaw;
   readonly cause?: unknown;
-  /** A refusal to ask upstream, or a failed call that another caller was told of before: no news. */
+  /** A refusal to ask upstream, or a failed call that another caller has had before: it says nothing new of upstream. */
   readonly secondhand?: boolean;
   /** What the system refused to this very process (no descriptor, no memory): it says nothing of upstream. */
   readonly local?: boolean;

@@ -18,7 +18,7 @@ export function isTerminal(status: JobStatus): boolean {
   return status === 'complete' || status === 'failed' || status === 'cancelled';
 }
 
-/** How far along its life a job is: a lower rank seen after a higher one is old news. */
+/** How far along its life a job is: a lower rank seen after a higher one is an older answer. */
 export function rankOf(status: JobStatus): number {
   if (status === 'pending') return 1;
   return isTerminal(status) ? 3 : 2;

@@ -53,7 +53,7 @@ export class InvocationObject extends DurableObject<Bindings> {
     try {
       return await this.#lookups.lookup(id);
     } catch (thrown) {
-      // Only the code crosses to the isolate: the stack of what we did not expect is told here or never.
+      // Only the code crosses to the isolate: the stack of what we did not expect is logged here or never.
       const err = asGatewayError(thrown);
       if (err.code === 'internal') this.#log.event('error', 'internal error', { invocationId: id, err });
       throw err;

@@ -37,16 +37,16 @@ export interface ObjectStub {
 }
 
 /**
- * What an object sends: the outcomes of its own lookups. All who waited for a call get its failure, and the
- * first of them as news: an isolate's breaker counts calls, not callers.
+ * What an object sends: the outcomes of its own lookups. All who waited for a call get its failure, all but the
+ * first marked as secondhand: an isolate's breaker counts calls, not callers.
  */
 export function createObjectReplies(): (sourced: Promise<Sourced>) => Promise<ObjectReply> {
-  const told = new WeakSet<GatewayError>();
+  const reported = new WeakSet<GatewayError>();
 
   function failureOf(error: GatewayError): ObjectFailure {
     const { code, retryAfter } = error;
-    const secondhand = error.secondhand || told.has(error);
-    told.add(error);
+    const secondhand = error.secondhand || reported.has(error);
+    reported.add(error);
     return { code, retryAfter, secondhand };
   }
 
@@ -77,7 +77,7 @@ function errorOf({ code, retryAfter, secondhand }: ObjectFailure): GatewayError 
   });
 }
 
-/** What an isolate reads. Throws the failure that the object told, or `internal` for bytes that are no answer. */
+/** What an isolate reads. Throws the failure that the object reported, or `internal` for bytes that are no answer. */
 export function sourcedOf(id: InvocationId, reply: ObjectReply): Sourced {
   if (!reply.ok) throw errorOf(reply);
   const { ok: _, body, failure, ...rest } = reply;

@@ -12,7 +12,7 @@ import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
 import { within } from '../../upstream/within.ts';
 import { createLeaseOutcomes, type LeaseOutcome, outcomeOf } from './lease-outcomes.ts';
-import { type RedisLink, UNHURRIED } from './link.ts';
+import { IN_BACKGROUND, type RedisLink } from './link.ts';
 import { ACQUIRE, RENEW, SETTLE } from './scripts.ts';
 import { keepArguments, keyPrefix } from './store.ts';
 import type { AclRule } from './trouble.ts';
@@ -116,7 +116,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       keys: [prefix + id, leaseKey(id)],
       arguments: [owner, outcomes.channel, outcomes.message(id, outcome), ...kept],
     };
-    link.write((client) => client.eval(SETTLE, settling), UNHURRIED).catch(() => {});
+    link.write((client) => client.eval(SETTLE, settling), IN_BACKGROUND).catch(() => {});
   }
 
   /** `undefined` when what was told does not agree with what is known: then it counts for nothing (#150). */

@@ -10,7 +10,7 @@ import { createRedisConnection } from './connection.ts';
 import { type AclRule, redisTroubleOf, replyWithin } from './trouble.ts';
 
 /** For a write that no caller waits for. */
-export const UNHURRIED: QueueOptions = { queueTimeoutMs: 5_000, isUrgent: false };
+export const IN_BACKGROUND: QueueOptions = { queueTimeoutMs: 5_000, isUrgent: false };
 
 /**
  * A millisecond or two of work for one Redis, and about what a socket takes at once. A burst waits here and not in
