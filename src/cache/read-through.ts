@@ -53,15 +53,18 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
 
     const askedAt = now();
     try {
-      const { answer, answeredAt, ...how } = await source.ask(id);
-      const { held, stored } = memory.put(id, createEntry(answer, answeredAt, lifetimes), now());
-      if (!how.stored) store?.put(id, held);
+      const given = await source.ask(id);
+      const { held, stored } = memory.put(id, createEntry(given.answer, given.answeredAt, lifetimes), now());
+      if (!given.stored) store?.put(id, held);
       return {
-        ...found(held, how.cache),
-        revalidated: how.revalidated || expired !== undefined || kept !== undefined,
-        stored: stored || how.stored,
+        answer: held.answer,
+        answeredAt: held.answeredAt,
+        entry: held,
+        cache: given.cache,
+        revalidated: given.revalidated || expired !== undefined || kept !== undefined,
+        stored: stored || given.stored,
         upstreamMs: now() - askedAt,
-        failure: how.failure,
+        failure: given.failure,
       };
     } catch (thrown) {
       const known = servable(memory.get(id)) ?? servable(kept);
