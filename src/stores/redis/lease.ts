@@ -38,7 +38,15 @@ const JITTER_MS = 50;
 /** A user without one of these has no lease, and so asks for itself; without messages a lease is only slower (#155). */
 const NEEDED: readonly AclRule[] = ['+eval', '+set', '+pttl', '+pexpire', '+del'];
 
-/** The same source, asked by one process of the fleet at a time for each id. */
+/**
+ * The same source, asked by one process of the fleet at a time for each id. The race, step by step:
+ * 1. listen for the id's outcome, before the lease is tried, so that none falls between the two;
+ * 2. try for the lease; without Redis' help, ask as if alone;
+ * 3. with the lease: look into the store once more, as another process may have ended between our miss and our lease;
+ *    else ask, keep what came, free the lease and tell the others, in one step inside Redis;
+ * 4. without it: what is fresh in the store by now is the answer;
+ * 5. else wait for the outcome, and begin again when it does not come in time or was nothing that holds for us.
+ */
 export function leased(source: InvocationSource, options: LeaseOptions): InvocationSource {
   const { link, store, lifetimes, deadlineMs, now } = options;
   const prefix = keyPrefix(options.partition);
@@ -51,7 +59,6 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     const deadlineAt = performance.now() + deadlineMs;
     const owner = randomUUID();
     for (let waited = false; ; waited = true) {
-      // Listening starts before the lease is tried, so that no outcome falls between the two.
       const listener = outcomes.listen(id);
       try {
         const leftMs = deadlineAt - performance.now();
@@ -74,7 +81,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     }
   }
 
-  /** The owner's part. Another process may have settled between our miss and our lease: look once more. */
+  /** Step 3, the owner's part. */
   async function lead(id: InvocationId, owner: string): Promise<Sourced> {
     const renewal = setInterval(() => {
       link
