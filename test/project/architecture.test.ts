@@ -86,7 +86,11 @@ describe('the floor plan says no to', () => {
       { 'http/lookups.ts': "import {\n  a,\n  b,\n} from '../app.ts';" },
       'http/lookups.ts imports app.ts: upward',
     ],
-    ['an import for its effect', { 'app.ts': "import './node/main.ts';" }, 'app.ts imports node/main.ts: upward'],
+    [
+      'an import for its effect',
+      { 'app.ts': "import './node/main.ts';" },
+      'app.ts imports node/main.ts: upward',
+    ],
     [
       'a thread of a higher floor',
       { 'cache/store.ts': "new URL('../node/main.ts', import.meta.url);" },

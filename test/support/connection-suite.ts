@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../simulator/simulator.ts';
-import { ask } from './ask.ts';
+import { ask, isRefused } from './ask.ts';
 import { type NodeGateway, startNode, TOKEN } from './gateway.ts';
 import { eventually } from './jobs.ts';
 import { converse, headersIn, open, type RawConnection, statuses } from './raw-socket.ts';
@@ -253,11 +253,6 @@ export function describeConnections(what: string, node = process.execPath): void
       gateway = await startNode(simulator.url, {}, node);
     };
     const requestFor = (id: string) => `GET /api/v1/invocations/${id} HTTP/1.1\r\nHost: a\r\n\r\n`;
-    const isRefused = () =>
-      fetch(`${gateway.url}/healthz`).then(
-        () => false,
-        () => true,
-      );
 
     it('an answer on its way to a slow reader arrives whole, and the process ends', async () => {
       await start();
@@ -269,7 +264,7 @@ export function describeConnections(what: string, node = process.execPath): void
       socket.write(requestFor(id).repeat(60));
       await eventually(() => gateway.logs().filter(({ cache }) => cache === 'hit').length > 2, 5_000);
       gateway.process.kill('SIGTERM');
-      expect(await eventually(isRefused, 2_000)).toBe(true);
+      expect(await eventually(() => isRefused(gateway.url), 2_000)).toBe(true);
       await new Promise((resolve) => setTimeout(resolve, 500));
       socket.resume();
       await closed;
@@ -291,7 +286,7 @@ export function describeConnections(what: string, node = process.execPath): void
       socket.write(requestFor(id) + requestFor(known) + requestFor(known));
       await simulator.arrived(1, id);
       gateway.process.kill('SIGTERM');
-      expect(await eventually(isRefused, 2_000)).toBe(true);
+      expect(await eventually(() => isRefused(gateway.url), 2_000)).toBe(true);
       simulator.release({ id });
       await closed;
       expect(statuses(text())).toEqual([200, 200, 200]);
@@ -309,7 +304,7 @@ export function describeConnections(what: string, node = process.execPath): void
       socket.write(ids.map(requestFor).join(''));
       await simulator.arrived(16);
       gateway.process.kill('SIGTERM');
-      expect(await eventually(isRefused, 2_000)).toBe(true);
+      expect(await eventually(() => isRefused(gateway.url), 2_000)).toBe(true);
       simulator.release();
       await closed;
       expect(statuses(text())).toEqual([...Array.from({ length: 16 }, () => 200), 503]);

@@ -1,9 +1,9 @@
-/** A gateway that knows one finished job, for the suites that speak to it byte by byte: started once a describe. */
+/** A gateway that knows one finished job, for the suites that speak to it byte by byte: started once per describe. */
 import { afterAll, beforeAll } from 'vitest';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { ask } from './ask.ts';
 import { type Gateway, startGateway, TOKEN } from './gateway.ts';
-import { type Conversation, converse } from './raw-socket.ts';
+import { type Conversation, converse, getWith } from './raw-socket.ts';
 
 export interface RawRig {
   readonly simulator: ReturnType<typeof createSimulator>;
@@ -41,7 +41,6 @@ export function useRawRig(runtime: Gateway['runtime']): RawRig {
       return text;
     },
     send,
-    get: async (headers) =>
-      (await send(`GET ${path} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`)).text,
+    get: (headers) => getWith(gateway.url, path, [headers]),
   };
 }

@@ -11,7 +11,7 @@ import { newId } from '../../support/ask.ts';
 import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
 import { GRANT_ENV, grantFor } from '../../support/grants.ts';
 import { matchesSchema } from '../../support/openapi/check.ts';
-import { exchange } from '../../support/raw-socket.ts';
+import { bodyIn, getWith } from '../../support/raw-socket.ts';
 
 interface OpenApi {
   readonly paths: Readonly<Record<string, { readonly get?: { readonly operationId: string } }>>;
@@ -132,25 +132,17 @@ describe.each(RUNTIMES)("a Chroma client with a grant in its token's place on %s
 
   it('answers what clients in other languages send: title-case names, JSON types, compression, an agent', async () => {
     const id = simulator.addJob({ state: 'complete' });
-    const text = await exchange(
-      gateway.url,
-      [
-        `GET /api/v1/invocations/${id} HTTP/1.1`,
-        'Host: sync.trychroma.com',
-        'Accept: */*',
-        'Accept-Encoding: gzip, deflate, br, zstd',
-        'Connection: close',
-        'User-Agent: Chroma Python Client v1.5.9 (https://github.com/chroma-core/chroma)',
-        'Content-Type: application/json',
-        `X-Chroma-Token: ${grantFor({ invocations: [id] })}`,
-        '',
-        '',
-      ].join('\r\n'),
-      3_000,
-    );
+    const text = await getWith(gateway.url, `/api/v1/invocations/${id}`, [
+      'Host: sync.trychroma.com',
+      'Accept: */*',
+      'Accept-Encoding: gzip, deflate, br, zstd',
+      'User-Agent: Chroma Python Client v1.5.9 (https://github.com/chroma-core/chroma)',
+      'Content-Type: application/json',
+      `X-Chroma-Token: ${grantFor({ invocations: [id] })}`,
+    ]);
     expect(text).toMatch(/^HTTP\/1\.1 200 /);
     expect(text).not.toMatch(/^(content-encoding|transfer-encoding):/im);
-    const body: unknown = JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4));
+    const body: unknown = JSON.parse(bodyIn(text));
     expect({ job: body }).toEqual(await direct().getInvocation(id));
   });
 });

@@ -15,23 +15,23 @@ import {
   TOKEN,
 } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
-import { createWire, headerIn, type Wire } from '../../support/wire.ts';
+import { headerIn, type KeptConnection, keepConnection } from '../../support/raw-socket.ts';
 
 const OURS = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describe.each(RUNTIMES)('hostile text on %s', (runtime) => {
   let simulator: Simulator;
   let gateway: Gateway;
-  let wire: Wire;
+  let kept: KeptConnection;
   let id: string;
   beforeAll(async () => {
     simulator = createSimulator({ token: TOKEN });
     gateway = await startGateway(runtime, await simulator.listen(), { LOG_LEVEL: 'debug' });
-    wire = createWire(gateway.url);
+    kept = keepConnection(gateway.url);
     id = simulator.addJob({ state: 'complete' });
   });
   afterAll(async () => {
-    wire.close();
+    kept.close();
     await gateway.stop();
     await simulator.close();
   });
@@ -47,7 +47,7 @@ describe.each(RUNTIMES)('hostile text on %s', (runtime) => {
     return since();
   }
   const get = (path: string, headers: string) =>
-    wire.send(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n`));
+    kept.send(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n`));
   const lookup = (headers: string) => get(`/api/v1/invocations/${id}`, headers);
 
   it.each(['abcdefgh', 'Req.0123_ABC-z', 'a'.repeat(64), '--------'])(

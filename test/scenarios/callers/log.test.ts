@@ -1,7 +1,7 @@
 /** Contract §8 on both runtimes: one line a request when it ends, known fields, and nothing that is secret. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { ask, newId } from '../../support/ask.ts';
+import { ask, askAt, newId } from '../../support/ask.ts';
 import { type Gateway, type LogLine, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 
@@ -39,11 +39,7 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
       ask(gateway.url, id, { method, headers: { 'x-request-id': requestId, ...headers } }),
     );
   const get = (path: string, method = 'GET') =>
-    linesOf((requestId) =>
-      fetch(gateway.url + path, { method, headers: { 'x-request-id': requestId } }).then((response) =>
-        response.text(),
-      ),
-    );
+    linesOf((requestId) => askAt(gateway.url + path, { method, headers: { 'x-request-id': requestId } }));
 
   const ORDER = [
     'level',
@@ -204,8 +200,8 @@ describe.each(RUNTIMES)('LOG_LEVEL on %s', (runtime) => {
     const simulator = createSimulator({ token: TOKEN });
     const gateway = await startGateway(runtime, await simulator.listen());
     try {
-      for (const path of ['/healthz', '/readyz']) expect((await fetch(gateway.url + path)).status).toBe(200);
-      await fetch(`${gateway.url}/healthz`, { method: 'POST' });
+      for (const path of ['/healthz', '/readyz']) expect((await askAt(gateway.url + path)).status).toBe(200);
+      await askAt(`${gateway.url}/healthz`, { method: 'POST' });
       const routes = () => gateway.logs().filter(({ msg }) => msg === 'request');
       await eventually(() => routes().length > 0, 5_000);
       expect(routes()).toEqual([expect.objectContaining({ route: '/healthz', method: 'POST', status: 405 })]);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
 import { bearer, claimsNow, GRANT_ENV, grantFor, SECRET } from '../../support/grants.ts';
-import { exchange, statuses } from '../../support/raw-socket.ts';
+import { getWith, statuses } from '../../support/raw-socket.ts';
 import { APP, askAs, EXPIRED, expectRefused, INVALID } from '../../support/refusals.ts';
 import { encode, mint } from '../../support/tokens.ts';
 
@@ -37,11 +37,7 @@ describe.each(RUNTIMES)('grants that are none on %s', (runtime) => {
     expect((await askAs(gateway, known, bearer(token))).status, token.slice(0, 200)).toBe(200);
   /** A whole request as bytes, known job, closed after its answer. */
   const raw = (lines: readonly string[], path = `/api/v1/invocations/${known}`) =>
-    exchange(
-      gateway.url,
-      [`GET ${path} HTTP/1.1`, 'Host: a', ...lines, 'Connection: close', '', ''].join('\r\n'),
-      3_000,
-    );
+    getWith(gateway.url, path, ['Host: a', ...lines]);
 
   it('#34 no algorithm but HS256 with our secrets, no signature but a whole one', async () => {
     for (const alg of ['none', 'None', 'NONE', 'HS384', 'HS512', 'hs256', 'RS256', 'ES256', '', null]) {

@@ -8,8 +8,8 @@ import { newId } from '../../support/ask.ts';
 import { judge, timeInBlocks } from '../../support/blocks.ts';
 import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor } from '../../support/grants.ts';
+import { headerIn, type KeptConnection, keepConnection } from '../../support/raw-socket.ts';
 import { APP, askAs } from '../../support/refusals.ts';
-import { createWire, headerIn, type Wire } from '../../support/wire.ts';
 
 const REQUEST_ID = 'the-same-for-all';
 /** Grants that cover none of the jobs here: those of the first list cost no lookup. */
@@ -27,14 +27,14 @@ const WARM_UP = 200;
 describe.each(RUNTIMES)('what an uncovered id tells on %s', (runtime) => {
   let simulator: Simulator;
   let gateway: Gateway;
-  let wire: Wire;
+  let kept: KeptConnection;
   beforeAll(async () => {
     simulator = createSimulator({ token: TOKEN });
     gateway = await startGateway(runtime, await simulator.listen(), { ...GRANT_ENV, CORS_ORIGINS: APP });
-    wire = createWire(gateway.url);
+    kept = keepConnection(gateway.url);
   });
   afterAll(async () => {
-    wire.close();
+    kept.close();
     await gateway.stop();
     await simulator.close();
   });
@@ -43,7 +43,7 @@ describe.each(RUNTIMES)('what an uncovered id tells on %s', (runtime) => {
     [`${method} /api/v1/invocations/${id} HTTP/1.1`, 'Host: a', ...headers, '', ''].join('\r\n');
   /** The whole answer as bytes; only the stack's own Date is taken out. */
   async function bytesOf(id: string, headers: readonly string[], method = 'GET'): Promise<string> {
-    const reply = await wire.send(
+    const reply = await kept.send(
       request(id, [`X-Request-Id: ${REQUEST_ID}`, `Origin: ${APP}`, ...headers], method),
       { isHead: method === 'HEAD' },
     );
@@ -111,7 +111,7 @@ describe.each(RUNTIMES)('what an uncovered id tells on %s', (runtime) => {
     // An id that upstream knows, or nobody, is never asked for twice: the first time is what would tell.
     const ask = (idOf: (turn: number) => string) => {
       const questions = Array.from({ length: WARM_UP + blocks }, (_, turn) => request(idOf(turn), [grant]));
-      return () => wire.send(questions.pop()!);
+      return () => kept.send(questions.pop()!);
     };
     const kinds = [
       ask((turn) => known[turn % known.length]!),

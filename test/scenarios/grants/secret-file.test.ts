@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { healthz } from '../../support/ask.ts';
 import { type Env, spawnSidecar, startNode, startWorkerd, TOKEN } from '../../support/gateway.ts';
 import { bearer, claimsNow, SECRET } from '../../support/grants.ts';
 import { eventually } from '../../support/jobs.ts';
@@ -92,7 +93,7 @@ describe('GRANT_SECRET_FILE', () => {
 
   it('#127 on Workers, which have no files: 500, and the log says that it works on Node only', async () => {
     const gateway = await startWorkerd(simulator.url, { AUTH: 'grant', GRANT_SECRET_FILE: file });
-    expect((await fetch(`${gateway.url}/healthz`)).status).toBe(500);
+    expect(await healthz(gateway.url)).toBe(500);
     const line = await eventually(() => gateway.logs().find(({ msg }) => msg === 'bad environment'), 5_000);
     expect(line?.problems).toEqual(['GRANT_SECRET_FILE: works on Node only']);
     await gateway.stop();

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { healthz } from '../../support/ask.ts';
 import { createCanary } from '../../support/canary.ts';
 import { startNode, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
@@ -113,7 +114,7 @@ describe('#156 the key outside of answers and logs', () => {
     children.push(gateway.process);
     gateway.process.kill('SIGUSR1');
     await new Promise((resolve) => setTimeout(resolve, 500));
-    expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+    expect(await healthz(gateway.url)).toBe(200);
     const opened = await eventually(
       () =>
         new Promise<boolean>((resolve) => {

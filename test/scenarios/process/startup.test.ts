@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { ask, askAt, healthz, newId } from '../../support/ask.ts';
 import {
   type Env,
   type NodeGateway,
@@ -126,9 +127,9 @@ describe('a bad environment', () => {
       const gateway = await startWorkerd(NOWHERE, env);
       try {
         for (const path of ['/healthz', `/api/v1/invocations/${crypto.randomUUID()}`]) {
-          const response = await fetch(gateway.url + path);
-          expect(response.status).toBe(500);
-          expect(await response.json()).toMatchObject({ error: 'internal', retryable: true });
+          const { status, error } = await askAt(gateway.url + path);
+          expect(status).toBe(500);
+          expect(error).toMatchObject({ error: 'internal', retryable: true });
         }
         const line = await eventually(
           () => gateway.logs().find(({ msg }) => msg === 'bad environment'),
@@ -149,8 +150,6 @@ describe('a bad environment', () => {
 describe('a good environment', () => {
   let gateway: NodeGateway | undefined;
   afterEach(() => gateway?.stop());
-
-  const healthz = async (url: string) => (await fetch(`${url}/healthz`)).status;
 
   it.each(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])(
     'says where it listens at LOG_LEVEL=%s',
@@ -180,7 +179,7 @@ describe('a good environment', () => {
       stream?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
     const closed = once(child, 'close');
     const status = await eventually(() => healthz(`http://127.0.0.1:${port}`).catch(() => 0), 10_000);
-    await fetch(`http://127.0.0.1:${port}/api/v1/invocations/${crypto.randomUUID()}`);
+    await ask(`http://127.0.0.1:${port}`, newId());
     child.kill('SIGTERM');
     expect(await closed).toEqual([0, null]);
     expect([status, printed]).toEqual([200, '']);
