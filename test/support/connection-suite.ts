@@ -22,7 +22,7 @@ export function describeConnections(what: string, node = process.execPath): void
     const opened: RawConnection[] = [];
     beforeAll(async () => {
       simulator = createSimulator({ token: TOKEN });
-      gateway = await startNode(await simulator.listen(), {}, node);
+      gateway = await startNode(await simulator.listen(), {}, { node });
       known = simulator.addJob({ state: 'complete' });
       ({ text: body } = await ask(gateway.url, known));
     });
@@ -250,7 +250,7 @@ export function describeConnections(what: string, node = process.execPath): void
     });
     afterAll(() => simulator.close());
     const start = async () => {
-      gateway = await startNode(simulator.url, {}, node);
+      gateway = await startNode(simulator.url, {}, { node });
     };
     const requestFor = (id: string) => `GET /api/v1/invocations/${id} HTTP/1.1\r\nHost: a\r\n\r\n`;
 

@@ -2,13 +2,12 @@
  * Signals from the first line of our code on (#138), and what of them must not reach the key (#156). The Worker gets no
  * signal and writes no report.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startGatewayProcess } from '../../../simulator/gateway-process.ts';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { healthz } from '../../support/ask.ts';
 import { createCanary } from '../../support/canary.ts';
@@ -16,7 +15,6 @@ import { startNode, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 import { scratchFolder } from '../../support/scratch.ts';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const scratch = scratchFolder('gateway-process');
 let simulator: Simulator;
 const children: ChildProcess[] = [];
@@ -33,7 +31,6 @@ afterAll(async () => {
 });
 
 const env = () => ({
-  PATH: process.env.PATH,
   CHROMA_API_KEY: TOKEN,
   UPSTREAM_URL: simulator.url,
   PORT: '0',
@@ -49,47 +46,42 @@ const FIRST_LINE = `data:text/javascript,${encodeURIComponent(`
     return next(name, context);
   } });`)}`;
 
+/** A sidecar of which no module is loaded yet; `under` as in `SpawnOptions`. */
+async function startLoading(under: readonly string[] = []) {
+  let out = '';
+  const loading = Promise.withResolvers<void>();
+  const { process: child, exited } = startGatewayProcess(
+    { env: env(), nodeArgs: ['--import', FIRST_LINE], under },
+    (text, from) => {
+      if (from === 'stdout') out += text;
+      else loading.resolve();
+    },
+  );
+  children.push(child);
+  await loading.promise;
+  return { child, exited, printed: () => out };
+}
+
 describe('#138 a signal while modules load', () => {
   it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
     '%s is a stop all the same: stopped, exit 0',
     async (signal) => {
       for (let round = 0; round < 3; round++) {
-        const child = spawn(process.execPath, ['--import', FIRST_LINE, 'src/node.ts'], {
-          cwd: ROOT,
-          env: env(),
-        });
-        children.push(child);
-        let out = '';
-        child.stdout.on('data', (chunk) => {
-          out += String(chunk);
-        });
-        const exited = once(child, 'exit');
-        await once(child.stderr, 'data');
+        const { child, exited, printed } = await startLoading();
         child.kill(signal);
-        expect(await exited).toEqual([0, null]);
-        expect(out).toContain('"msg":"stopped"');
-        expect(out).toContain(`"signal":"${signal}"`);
+        expect(await exited).toBe(0);
+        expect(printed()).toContain('"msg":"stopped"');
+        expect(printed()).toContain(`"signal":"${signal}"`);
       }
     },
   );
 
   it.runIf(process.getuid?.() === 0)('also as the first process of a container', async () => {
-    const child = spawn(
-      'unshare',
-      ['--pid', '--fork', '--kill-child', process.execPath, '--import', FIRST_LINE, 'src/node.ts'],
-      { cwd: ROOT, env: env() },
-    );
-    children.push(child);
-    let out = '';
-    child.stdout.on('data', (chunk) => {
-      out += String(chunk);
-    });
-    const exited = once(child, 'exit');
-    await once(child.stderr, 'data');
+    const { child, exited, printed } = await startLoading(['unshare', '--pid', '--fork', '--kill-child']);
     const inside = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim());
     process.kill(inside, 'SIGTERM');
-    expect(await exited).toEqual([0, null]);
-    expect(out).toContain('"msg":"stopped"');
+    expect(await exited).toBe(0);
+    expect(printed()).toContain('"msg":"stopped"');
   });
 });
 

@@ -10,7 +10,7 @@ import { ask, askAt, healthz, newId } from '../../support/ask.ts';
 import {
   type Env,
   type NodeGateway,
-  spawnSidecar,
+  runToEnd,
   startNode,
   startWorkerd,
   TOKEN,
@@ -21,29 +21,6 @@ import { eventually } from '../../support/jobs.ts';
 const NOWHERE = 'http://127.0.0.1:9';
 const folder = mkdtempSync(join(tmpdir(), 'gateway-startup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a sidecar that is expected to end by itself. */
-async function runToEnd(env: Env): Promise<Ended> {
-  const child = spawnSidecar({ PORT: '0', ...env });
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
-  const [status] = (await once(child, 'close')) as [number | null];
-  clearTimeout(late);
-  return { status, stdout, stderr };
-}
 
 describe('a bad environment', () => {
   it.each<[string, Env, string[]]>([
@@ -105,7 +82,7 @@ describe('a bad environment', () => {
   ])(
     '#127 %s: exit 78, one message on stderr that names them, no value, no stack',
     async (_what, env, names) => {
-      const { status, stdout, stderr } = await runToEnd(env);
+      const { status, stdout, stderr } = await runToEnd({ PORT: '0', ...env });
       expect(stdout).toBe('');
       const [first, ...problems] = stderr.trimEnd().split('\n');
       expect(first).toBe('bad environment:');
@@ -167,22 +144,13 @@ describe('a good environment', () => {
   );
 
   it('says nothing at LOG_LEVEL=silent, and works', async () => {
-    const port = await freePort();
-    const child = spawnSidecar({
-      CHROMA_API_KEY: TOKEN,
-      UPSTREAM_URL: NOWHERE,
-      PORT: String(port),
-      LOG_LEVEL: 'silent',
-    });
-    let printed = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    const closed = once(child, 'close');
-    const status = await eventually(() => healthz(`http://127.0.0.1:${port}`).catch(() => 0), 10_000);
-    await ask(`http://127.0.0.1:${port}`, newId());
-    child.kill('SIGTERM');
+    gateway = await startNode(NOWHERE, { LOG_LEVEL: 'silent' });
+    const closed = once(gateway.process, 'close');
+    const status = await healthz(gateway.url);
+    await ask(gateway.url, newId());
+    gateway.process.kill('SIGTERM');
     expect(await closed).toEqual([0, null]);
-    expect([status, printed]).toEqual([200, '']);
+    expect([status, gateway.printed()]).toEqual([200, '']);
   });
 
   it('takes the key from a file', async () => {
@@ -224,7 +192,12 @@ describe('a good environment', () => {
   });
 
   it('an address that is not ours: the same', async () => {
-    const { status, stdout } = await runToEnd({ CHROMA_API_KEY: TOKEN, HOST: '192.0.2.1', AUTH: 'none' });
+    const { status, stdout } = await runToEnd({
+      CHROMA_API_KEY: TOKEN,
+      PORT: '0',
+      HOST: '192.0.2.1',
+      AUTH: 'none',
+    });
     expect(stdout).toContain('"msg":"cannot listen"');
     expect(status).toBe(1);
   });
@@ -241,12 +214,3 @@ describe('a good environment', () => {
     expect(status).toBe(78);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}

@@ -6,10 +6,10 @@ import { decodeEntry } from '../../../../src/cache/stored-value.ts';
 import { createRedisLink } from '../../../../src/stores/redis/link.ts';
 import { DISCARD, KEEP } from '../../../../src/stores/redis/scripts.ts';
 import { createRedisStore, keepArguments, keyPrefix } from '../../../../src/stores/redis/store.ts';
+import { freePort } from '../../../support/free-port.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, FAILED, lifetimes, newId } from '../../../support/jobs.ts';
 import {
   describeWithRedis,
-  freePort,
   type RedisServer,
   startRedis,
   startRefusingRedis,
