@@ -4,37 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask, newId } from '../../support/ask.ts';
-import {
-  type Gateway,
-  RUNTIMES,
-  startGateway,
-  startNode,
-  startWorkerd,
-  TOKEN,
-} from '../../support/gateway.ts';
+import { type Gateway, RUNTIMES, startNode, startWorkerd, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 import { headerIn, type KeptConnection, keepConnection } from '../../support/raw-socket.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const OURS = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describe.each(RUNTIMES)('hostile text on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
+  const { simulator, gateway } = useSimulated(runtime, { LOG_LEVEL: 'debug' });
   let kept: KeptConnection;
   let id: string;
   beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { LOG_LEVEL: 'debug' });
     kept = keepConnection(gateway.url);
     id = simulator.addJob({ state: 'complete' });
   });
-  afterAll(async () => {
-    kept.close();
-    await gateway.stop();
-    await simulator.close();
-  });
+  afterAll(() => kept.close());
 
   /** What was printed since; every line of it must be whole JSON. */
   async function printedDuring(send: () => Promise<unknown>, lines: number): Promise<string> {

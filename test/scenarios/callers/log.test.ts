@@ -1,28 +1,20 @@
 /** Contract §8 on both runtimes: one line a request when it ends, known fields, and nothing that is secret. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { describe, expect, it } from 'vitest';
+import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask, askAt, newId } from '../../support/ask.ts';
-import { type Gateway, type LogLine, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { type LogLine, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const CANARY = 'canary-0123456789';
 const TTL_MS = 100;
 const KNOWN_FORM = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 
 describe.each(RUNTIMES)('the log on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), {
-      CACHE_IN_FLIGHT_TTL_MS: String(TTL_MS),
-      UPSTREAM_TIMEOUT_MS: '1000',
-      LOG_LEVEL: 'debug',
-    });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
+  const { simulator, gateway } = useSimulated(runtime, {
+    CACHE_IN_FLIGHT_TTL_MS: String(TTL_MS),
+    UPSTREAM_TIMEOUT_MS: '1000',
+    LOG_LEVEL: 'debug',
   });
 
   let number = 0;

@@ -2,30 +2,23 @@
  * How a grant is shown, and what is none for want of it (faults.md #24, #29, #33, #51), end to end. Raw sockets, for
  * what no client would send.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { RUNTIMES, TOKEN } from '../../support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor, SECRET } from '../../support/grants.ts';
 import { converse, getWith, statuses } from '../../support/raw-socket.ts';
 import { APP, askAs, expectRefused, INVALID, lineOf, NO_TOKEN } from '../../support/refusals.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 describe.each(RUNTIMES)('showing a grant on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
+  const { simulator, gateway } = useSimulated(runtime, { ...GRANT_ENV, CORS_ORIGINS: APP });
   /** A job in every tier, so that only the grant stands between it and a caller. */
   let known: string;
   let etag: string;
   beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { ...GRANT_ENV, CORS_ORIGINS: APP });
     known = simulator.addJob({ state: 'complete' });
     const first = await askAs(gateway, known, bearer(grantFor('*')));
     expect(first.status).toBe(200);
     etag = first.headers.get('etag')!;
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
   });
   const refused = (headers: Record<string, string>, challenge: string, id = known) =>
     expectRefused({ gateway, simulator }, id, headers, challenge);

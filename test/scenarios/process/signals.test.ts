@@ -42,7 +42,7 @@ const env = () => ({
 const FIRST_LINE = `data:text/javascript,${encodeURIComponent(`
   import { registerHooks } from 'node:module';
   registerHooks({ resolve(name, context, next) {
-    if (name === './main.ts') process.stderr.write('loading\\n');
+    if (name.endsWith('/main.ts')) process.stderr.write('loading\\n');
     return next(name, context);
   } });`)}`;
 
