@@ -8,6 +8,7 @@ import { ask, isRefused } from './ask.ts';
 import { type NodeGateway, startNode, TOKEN } from './gateway.ts';
 import { eventually } from './jobs.ts';
 import { converse, headersIn, open, type RawConnection, statuses } from './raw-socket.ts';
+import { useSidecars } from './simulated-rig.ts';
 
 const PATIENT = { timeout: 10_000 };
 const REFUSED = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
@@ -237,20 +238,10 @@ export function describeConnections(what: string, node = process.execPath): void
   });
 
   describe(`the end of a connection's life on ${what} (#145)`, () => {
-    let simulator: Simulator;
+    const { simulator, ...sidecars } = useSidecars(afterEach);
     let gateway: NodeGateway;
-    beforeAll(async () => {
-      simulator = createSimulator({ token: TOKEN });
-      await simulator.listen();
-    });
-    afterEach(async () => {
-      gateway.process.kill('SIGKILL');
-      await gateway.exited;
-      simulator.heal();
-    });
-    afterAll(() => simulator.close());
     const start = async () => {
-      gateway = await startNode(simulator.url, {}, { node });
+      gateway = await sidecars.start({}, { node });
     };
     const requestFor = (id: string) => `GET /api/v1/invocations/${id} HTTP/1.1\r\nHost: a\r\n\r\n`;
 

@@ -3,33 +3,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ask, isRefused, newId, readyz } from '../../support/ask.ts';
 import { createCanary } from '../../support/canary.ts';
-import { type Env, type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
+import { type Env, type NodeGateway, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 import { open } from '../../support/raw-socket.ts';
+import { useSidecars } from '../../support/simulated-rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gateway-late-'));
-let simulator: Simulator;
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const { simulator, ...sidecars } = useSidecars(afterEach);
 let gateway: NodeGateway;
-beforeAll(async () => {
-  simulator = createSimulator({ token: TOKEN });
-  await simulator.listen();
-});
-afterEach(async () => {
-  gateway.process.kill('SIGKILL');
-  await gateway.exited;
-  simulator.heal();
-});
-afterAll(async () => {
-  await simulator.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
 async function start(env: Env = {}): Promise<void> {
-  gateway = await startNode(simulator.url, env);
+  gateway = await sidecars.start(env);
 }
 
 const canary = createCanary(TOKEN);

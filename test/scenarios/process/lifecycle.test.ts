@@ -6,34 +6,17 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { afterAll, describe, expect, it } from 'vitest';
 import { ask, healthz, isRefused, newId, readyz } from '../../support/ask.ts';
-import { type Env, type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
+import { TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 import { open } from '../../support/raw-socket.ts';
+import { useSidecars } from '../../support/simulated-rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gateway-lifecycle-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-let simulator: Simulator;
-const gateways: NodeGateway[] = [];
-beforeAll(async () => {
-  simulator = createSimulator({ token: TOKEN });
-  await simulator.listen();
-});
-afterAll(async () => {
-  for (const { process } of gateways) process.kill('SIGKILL');
-  await Promise.all(gateways.map(({ exited }) => exited));
-  await simulator.close();
-});
-
-async function start(env: Env = {}): Promise<NodeGateway> {
-  const gateway = await startNode(simulator.url, env);
-  gateways.push(gateway);
-  return gateway;
-}
-
+const { simulator, start } = useSidecars(afterAll);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const readiness = async (url: string) => (await readyz(url)).status;
 

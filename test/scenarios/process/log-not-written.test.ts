@@ -3,29 +3,21 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { withLimit } from '../../../simulator/gateway-process.ts';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { ask } from '../../support/ask.ts';
-import { type NodeGateway, runToEnd, startNode, TOKEN } from '../../support/gateway.ts';
+import { type NodeGateway, runToEnd, TOKEN } from '../../support/gateway.ts';
 import { scratchFolder } from '../../support/scratch.ts';
+import { useSidecars } from '../../support/simulated-rig.ts';
 
-let simulator: Simulator;
+const { simulator, ...sidecars } = useSidecars(afterEach);
 let gateway: NodeGateway | undefined;
 const scratch = scratchFolder('gateway-process');
-beforeAll(async () => {
-  simulator = createSimulator({ token: TOKEN });
-  await simulator.listen();
-});
-afterEach(() => void gateway?.process.kill('SIGKILL'));
-afterAll(async () => {
-  rmSync(scratch, { recursive: true, force: true });
-  await simulator.close();
-});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** @param limit of the size of files, in blocks of 512 bytes */
 async function start(stdout: number, limit = 'unlimited'): Promise<string> {
-  gateway = await startNode(simulator.url, {}, { stdout, under: withLimit(`-f ${limit}`) });
+  gateway = await sidecars.start({}, { stdout, under: withLimit(`-f ${limit}`) });
   return gateway.url;
 }
 

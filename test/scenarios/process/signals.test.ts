@@ -6,29 +6,22 @@ import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { startGatewayProcess } from '../../../simulator/gateway-process.ts';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { healthz } from '../../support/ask.ts';
 import { createCanary } from '../../support/canary.ts';
-import { startNode, TOKEN } from '../../support/gateway.ts';
+import { TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 import { scratchFolder } from '../../support/scratch.ts';
+import { useSidecars } from '../../support/simulated-rig.ts';
 
 const scratch = scratchFolder('gateway-process');
-let simulator: Simulator;
+const { simulator, start } = useSidecars(afterEach);
 const children: ChildProcess[] = [];
-beforeAll(async () => {
-  simulator = createSimulator({ token: TOKEN });
-  await simulator.listen();
-});
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
-afterAll(async () => {
-  rmSync(scratch, { recursive: true, force: true });
-  await simulator.close();
-});
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 const env = () => ({
   CHROMA_API_KEY: TOKEN,
@@ -87,10 +80,9 @@ describe('#138 a signal while modules load', () => {
 
 describe('#156 the key outside of answers and logs', () => {
   it('a diagnostic report holds no environment', async () => {
-    const gateway = await startNode(simulator.url, {
+    const gateway = await start({
       NODE_OPTIONS: `--report-on-signal --report-signal=SIGUSR2 --report-directory=${scratch}`,
     });
-    children.push(gateway.process);
     gateway.process.kill('SIGUSR2');
     const reports = () => readdirSync(scratch).filter((name) => name.startsWith('report'));
     await expect.poll(() => reports().length, { timeout: 10_000 }).toBe(1);
@@ -102,8 +94,7 @@ describe('#156 the key outside of answers and logs', () => {
   });
 
   it('SIGUSR1 opens no inspector', async () => {
-    const gateway = await startNode(simulator.url);
-    children.push(gateway.process);
+    const gateway = await start();
     gateway.process.kill('SIGUSR1');
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(await healthz(gateway.url)).toBe(200);
