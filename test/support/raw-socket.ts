@@ -34,9 +34,9 @@ export async function dial(url: string): Promise<Socket> {
   return socket;
 }
 
-/** A GET as it goes onto the wire. */
+/** A GET as it goes onto the wire; to a host that a gateway without `AUTH` answers, unless said. */
 export function requestText(path: string, headers: Readonly<Record<string, string>> = {}): string {
-  const lines = Object.entries({ Host: 'gateway', ...headers }).map((pair) => `${pair.join(': ')}\r\n`);
+  const lines = Object.entries({ Host: 'localhost', ...headers }).map((pair) => `${pair.join(': ')}\r\n`);
   return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
