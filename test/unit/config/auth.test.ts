@@ -64,18 +64,15 @@ describe('warnings', () => {
   });
 });
 
-/** Two secrets, and what is said of grants unless the environment says otherwise. */
-const BOTH_SECRETS = {
-  kind: 'grant',
-  keys: { secrets: [SECRET, OTHER] },
-  audience: 'chroma-sync-gateway',
-  issuer: undefined,
-};
-
 describe('AUTH=grant', () => {
   it('with secrets: the first signs, all of them verify, and all stay out of the log', () => {
     const { auth, secrets } = read({ AUTH: 'grant', GRANT_SECRET: ` ${SECRET} , ${OTHER}\n` });
-    expect(auth).toEqual(BOTH_SECRETS);
+    expect(auth).toEqual({
+      kind: 'grant',
+      keys: { secrets: [SECRET, OTHER] },
+      audience: 'chroma-sync-gateway',
+      issuer: undefined,
+    });
     expect(secrets).toEqual([CANARY, SECRET, OTHER]);
   });
   it('with an identity provider, an issuer and an audience of its own', () => {
@@ -115,7 +112,12 @@ describe('GRANT_SECRET_FILE', () => {
 
   it('is GRANT_SECRET in a file: trimmed, a list, and out of the log', () => {
     const { auth, secrets } = read(FROM_FILE, { files: { [FILE]: `\ufeff ${SECRET},${OTHER} \r\n\n` } });
-    expect(auth).toEqual(BOTH_SECRETS);
+    expect(auth).toEqual({
+      kind: 'grant',
+      keys: { secrets: [SECRET, OTHER] },
+      audience: 'chroma-sync-gateway',
+      issuer: undefined,
+    });
     expect(secrets).toEqual([CANARY, SECRET, OTHER]);
   });
   it('blank is unset', () => {
