@@ -3,8 +3,9 @@ import { createCoalesce } from '../src/cache/coalesce.ts';
 import { createMemoryStore } from '../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup, type ReadThrough } from '../src/cache/read-through.ts';
 import type { Sourced } from '../src/domain/answer.ts';
-import { type InvocationId, parseJob } from '../src/domain/job.ts';
+import type { InvocationId } from '../src/domain/job.ts';
 import { createLifetimes } from '../src/domain/lifetime.ts';
+import { parseJob } from '../src/domain/parse-job.ts';
 import { JOB_ID } from './job.ts';
 import { type Said, UPSTREAM_MS, type World } from './world.ts';
 
@@ -102,7 +103,7 @@ function createOurs(world: World): ReadThrough {
 
 function saidOf({ entry }: Lookup): Said {
   const body = entry.answer.kind === 'job' ? entry.answer.body : '';
-  return { body, decidedAt: entry.storedAt - UPSTREAM_MS / 2 };
+  return { body, decidedAt: entry.answeredAt - UPSTREAM_MS / 2 };
 }
 
 /** A job that came to its end. */

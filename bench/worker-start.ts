@@ -25,7 +25,7 @@ export async function measureWorkerStart({ rounds, progress }: ThemeOptions): Pr
   const size = execFileSync(process.execPath, ['scripts/bundle.ts'], options).trim();
   const workers = {
     'bare Worker': BARE_WORKER,
-    gateway: readFileSync(join(ROOT, 'dist/worker/worker.js'), 'utf8'),
+    gateway: readFileSync(join(ROOT, 'dist/worker/main.js'), 'utf8'),
   };
   const upstream = await serveUpstream();
   const folder = createFolder();

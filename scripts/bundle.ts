@@ -12,7 +12,7 @@ execFileSync('wrangler', ['deploy', '--dry-run', '--outdir', 'dist/worker'], {
 
 const gzipped = (path: string) => gzipSync(readFileSync(path), { level: 9 }).byteLength;
 const kib = (bytes: number) => `${(bytes / 1024).toFixed(1)} KiB`;
-const worker = gzipped('dist/worker/worker.js');
+const worker = gzipped('dist/worker/main.js');
 console.log(`worker bundle: ${kib(worker)} minified and gzipped (at most ${kib(MAX_WORKER_GZIP)})`);
 if (worker > MAX_WORKER_GZIP) {
   console.error('The Worker has outgrown its bound.');

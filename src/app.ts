@@ -38,7 +38,7 @@ export function createApp(deps: AppDeps): App {
   const answerLookup = createLookups({ ...deps, responder });
   const app = new Hono({ getPath: rawPathOf });
 
-  // One handler a path: a second one that matches, an `all` beside a `get`, makes Hono compose them, and a
+  // One handler per path: a second one that matches, an `all` beside a `get`, makes Hono compose them, and a
   // composed answer is a promise that takes the adapter's long way.
   app.all(`${LOOKUP_PREFIX}:id`, (c): Response | Promise<Response> => {
     const header = headerReaderOf(c);

@@ -1,15 +1,25 @@
-/** What both entries put together the same way: from a configuration and a transport to the app's parts. */
+/**
+ * The one composition: which parts the gateway has and how they hang together. Sidecar, isolate and object pass in what
+ * differs between them. Nothing here is shared by two compositions of one process.
+ */
 import { hash } from 'node:crypto';
-import { createMemoryStore } from './cache/memory-store.ts';
+import { type App, type AppDeps, createApp } from './app.ts';
+import type { Coalesce } from './cache/coalesce.ts';
+import { createMemoryStore, type MemoryStore } from './cache/memory-store.ts';
+import { createReadThrough, type Lookup, type ReadThrough } from './cache/read-through.ts';
+import type { Store, StoreHealth } from './cache/store.ts';
 import type { AuthConfig } from './config/auth.ts';
 import type { Config } from './config/config.ts';
-import { createLifetimes } from './domain/lifetime.ts';
+import type { InvocationSource } from './domain/answer.ts';
+import { createLifetimes, type Lifetimes } from './domain/lifetime.ts';
 import { createSecretScan, type SecretScan } from './domain/secret-scan.ts';
 import { VERSION } from './domain/version.ts';
 import { type Authenticate, createAuthenticator } from './grant/authenticate.ts';
 import { createKeySet } from './grant/key-set.ts';
+import { createCorsPolicy } from './http/cors.ts';
+import type { Health } from './http/health.ts';
 import type { Log } from './telemetry/log.ts';
-import { createUpstreamLog, type LastTold, type UpstreamLog } from './telemetry/upstream-log.ts';
+import { createUpstreamLog, type LastTold } from './telemetry/upstream-log.ts';
 import { createBulkhead } from './upstream/bulkhead.ts';
 import { type ChromaSource, createChromaSource } from './upstream/chroma-source.ts';
 import { createGuard, type Guard } from './upstream/guard.ts';
@@ -17,16 +27,46 @@ import type { Transport } from './upstream/transport.ts';
 
 /** Contract §3: how many may wait for an upstream call, and how long, ms. */
 const QUEUE = 1_000;
-const PATIENCE_MS = 1_000;
+const QUEUE_TIMEOUT_MS = 1_000;
 
-export interface Upstream {
-  /** One call, unguarded. */
-  readonly chroma: ChromaSource;
-  readonly calls: UpstreamLog;
+/** Where lookups are answered from before upstream is asked, and what bounds them in time. */
+export interface Memory {
+  readonly memory: MemoryStore;
+  readonly lifetimes: Lifetimes;
 }
 
-/** @param foreign as in {@link createUpstreamLog} */
-export function createUpstream(config: Config, transport: Transport, log: Log, foreign?: LastTold): Upstream {
+/** Empty. Made before the rest, for a store that is to know what memory holds. */
+export function createMemory(config: Config): Memory {
+  return { memory: createMemoryStore(config.cacheMaxBytes), lifetimes: createLifetimes(config.lifetimes) };
+}
+
+/** What differs between the places where lookups are answered. */
+export interface LookupParts extends Memory {
+  readonly log: Log;
+  /** How upstream is reached. */
+  readonly transport: Transport;
+  /** Loads under way, shared by their callers or not. */
+  readonly coalesce: Coalesce<Lookup>;
+  /** What stands around Chroma; everything that contract §6 promises, unless given. */
+  readonly guard?: ((chroma: ChromaSource) => Guard) | undefined;
+  /** Where terminal answers outlive the process. */
+  readonly store?: Store | undefined;
+  /** The guarded source, asked by one process of a fleet at a time. */
+  readonly share?: ((source: InvocationSource) => InvocationSource) | undefined;
+  /** Tiers behind the source, for `/readyz`. */
+  readonly tiersBehind?: readonly StoreHealth[] | undefined;
+  /** When a 404 that is not Chroma's was last logged, if several share one log. */
+  readonly foreign?: LastTold | undefined;
+}
+
+export interface Lookups extends ReadThrough {
+  /** Present values for `/readyz`. */
+  health(): Omit<Health, 'draining'>;
+}
+
+/** From a configuration to answers about invocations: upstream, guard, tiers, read-through. */
+export function composeLookups(config: Config, parts: LookupParts): Lookups {
+  const { log, transport, coalesce, memory, lifetimes, store, foreign, tiersBehind = [] } = parts;
   const calls = createUpstreamLog(log, Date.now, foreign);
   const chroma = createChromaSource({
     baseUrl: config.upstream.baseUrl,
@@ -37,10 +77,42 @@ export function createUpstream(config: Config, transport: Transport, log: Log, f
     now: Date.now,
     report: calls.report,
   });
-  return { chroma, calls };
+  const guard = parts.guard?.(chroma) ?? guardChroma(config, chroma);
+  const source = parts.share?.(guard) ?? guard;
+  const readThrough = createReadThrough({ memory, lifetimes, store, source, coalesce, now: Date.now });
+  return {
+    ...readThrough,
+    health: () => ({
+      upstream: { ...guard.health(), ...calls.counts() },
+      stores: [
+        { tier: 'memory', ok: true, ...memory.size() },
+        ...(store ? [store.health()] : []),
+        ...tiersBehind,
+      ],
+    }),
+  };
 }
 
-/** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (V24). */
+/** What differs between the places where callers are served. */
+export type GatewayParts = LookupParts & Pick<AppDeps, 'phase' | 'readHeader' | 'handOver'>;
+
+/** The whole gateway as an app, on top of {@link composeLookups}. */
+export function composeGateway(config: Config, parts: GatewayParts): App {
+  const { log, phase, readHeader, handOver } = parts;
+  return createApp({
+    ...composeLookups(config, parts),
+    authenticate: createAuthenticateFor(config.auth),
+    cors: createCorsPolicy(config.corsOrigins),
+    log,
+    phase,
+    readHeader,
+    handOver,
+    now: Date.now,
+    random: Math.random,
+  });
+}
+
+/** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (advisory V24). */
 export function scanFor(secrets: readonly string[]): SecretScan {
   return createSecretScan(secrets, (secret) => {
     const hex = hash('sha256', secret);
@@ -50,10 +122,14 @@ export function scanFor(secrets: readonly string[]): SecretScan {
 }
 
 /** Chroma behind everything that contract §6 promises. */
-export function guardChroma({ upstream }: Config, chroma: ChromaSource): Guard {
+function guardChroma({ upstream }: Config, chroma: ChromaSource): Guard {
   return createGuard({
     source: chroma,
-    bulkhead: createBulkhead({ concurrency: upstream.maxConcurrency, queue: QUEUE, patienceMs: PATIENCE_MS }),
+    bulkhead: createBulkhead({
+      slots: upstream.maxConcurrency,
+      queue: QUEUE,
+      queueTimeoutMs: QUEUE_TIMEOUT_MS,
+    }),
     deadlineMs: upstream.timeoutMs,
     retries: true,
     now: () => performance.now(),
@@ -62,7 +138,7 @@ export function guardChroma({ upstream }: Config, chroma: ChromaSource): Guard {
 }
 
 /** `undefined` with `AUTH=none`. */
-export function createAuthenticateFor(auth: AuthConfig): Authenticate | undefined {
+function createAuthenticateFor(auth: AuthConfig): Authenticate | undefined {
   if (auth.kind === 'none') return undefined;
   const { keys, audience, issuer } = auth;
   const grantKeys =
@@ -70,13 +146,4 @@ export function createAuthenticateFor(auth: AuthConfig): Authenticate | undefine
       ? ({ kind: 'secrets', secrets: keys.secrets } as const)
       : ({ kind: 'key-set', keySet: createKeySet({ url: keys.jwksUrl, fetch, now: Date.now }) } as const);
   return createAuthenticator({ keys: grantKeys, audience, issuer, now: Date.now });
-}
-
-/** The parts of a read-through that follow from the configuration alone. */
-export function readThroughParts(config: Config) {
-  return {
-    memory: createMemoryStore(config.cacheMaxBytes),
-    lifetimes: createLifetimes(config.lifetimes),
-    now: Date.now,
-  };
 }

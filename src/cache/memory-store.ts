@@ -5,6 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import type { InvocationId } from '../domain/job.ts';
 import { type Entry, isFromTheFuture, supersedes } from './entry.ts';
+import { createSharedScopes } from './shared-scopes.ts';
 
 /**
  * What an entry costs beside its body at most, measured: key, objects, strings, the cache's own slots, a scope of
@@ -15,10 +16,16 @@ const OVERHEAD_BYTES = 550;
 const NEGATIVE_SHARE = 1 / 16;
 
 export interface Kept {
-  /** What the tier holds now: the given entry, or the one that it could not replace. */
+  /** What the tier holds now: an entry equal to the given one, or the one that it could not replace. */
   readonly held: Entry;
   /** False when the given entry was not kept (superseded, or larger than the tier). */
   readonly stored: boolean;
+}
+
+/** Of both segments; bytes as they are accounted for. */
+export interface MemorySize {
+  readonly entries: number;
+  readonly bytes: number;
 }
 
 export interface MemoryStore {
@@ -30,8 +37,7 @@ export interface MemoryStore {
    * meanwhile is left out. Changes no order of use.
    */
   terminal(): Iterable<readonly [InvocationId, Entry]>;
-  /** Entries and accounted bytes of both segments. */
-  size(): { readonly entries: number; readonly bytes: number };
+  size(): MemorySize;
 }
 
 /** @param maxBytes bound on bodies and overhead together, at least 1 */
@@ -40,29 +46,36 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
     new LRUCache<InvocationId, Entry>({ maxSize: Math.max(1, Math.floor(bytes)), sizeCalculation: bytesOf });
   const negatives = segment(maxBytes * NEGATIVE_SHARE);
   const jobs = segment(maxBytes * (1 - NEGATIVE_SHARE));
+  const scopes = createSharedScopes();
 
   function get(id: InvocationId): Entry | undefined {
     return jobs.get(id) ?? negatives.get(id);
   }
 
-  const segmentOf = ({ lifetime }: Entry) => (lifetime === 'negative' ? negatives : jobs);
+  const segmentOf = ({ lifetimeClass }: Entry) => (lifetimeClass === 'negative' ? negatives : jobs);
 
   return {
     get,
     put(id, entry, now) {
       const held = get(id);
-      if (held !== undefined && held !== entry && !supersedes(entry, held) && !isFromTheFuture(held, now)) {
+      if (
+        held !== undefined &&
+        held !== entry &&
+        !supersedes(entry, held, now) &&
+        !isFromTheFuture(held, now)
+      ) {
         return { held, stored: false };
       }
       const own = segmentOf(entry);
       if (held !== undefined && segmentOf(held) !== own) segmentOf(held).delete(id);
-      own.set(id, entry);
-      return { held: entry, stored: own.has(id) };
+      const kept = scopes.share(entry);
+      own.set(id, kept);
+      return { held: kept, stored: own.has(id) };
     },
     *terminal() {
       for (const id of [...jobs.keys()]) {
         const entry = jobs.peek(id);
-        if (entry?.lifetime === 'terminal') yield [id, entry] as const;
+        if (entry?.lifetimeClass === 'terminal') yield [id, entry] as const;
       }
     },
     size: () => ({
@@ -72,7 +85,7 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
   };
 }
 
-/** V8 keeps a string in one byte a character until one of them needs two. */
+/** V8 keeps a string in one byte per character until one of them needs two. */
 function bytesOf({ answer, bytes }: Entry): number {
   if (answer.kind === 'missing') return OVERHEAD_BYTES;
   return OVERHEAD_BYTES + (bytes === answer.body.length ? bytes : 2 * answer.body.length);

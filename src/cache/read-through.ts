@@ -4,8 +4,8 @@
  * when the source fails, what is known and may still be shown is shown, honestly labelled.
  * May not log, and knows neither HTTP nor who the source is.
  */
-import type { CacheOutcome, InvocationSource } from '../domain/answer.ts';
-import { asGatewayError, type GatewayError } from '../domain/errors.ts';
+import type { CacheOutcome, InvocationSource, Sourced } from '../domain/answer.ts';
+import { asGatewayError } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import type { Coalesce } from './coalesce.ts';
@@ -13,18 +13,11 @@ import { createEntry, type Entry, freshnessOf } from './entry.ts';
 import type { MemoryStore } from './memory-store.ts';
 import type { Store } from './store.ts';
 
-/** One caller's answer, and how it came. */
-export interface Lookup {
+/** One caller's answer: what a source gave, or what is known, with the entry that it is. */
+export interface Lookup extends Sourced {
   readonly entry: Entry;
-  readonly cache: CacheOutcome;
-  /** An expired entry was there when upstream was asked. */
-  readonly revalidated: boolean;
-  /** The answer was kept, here or where it came from. */
-  readonly stored: boolean;
   /** Time spent on the source, ms; 0 for a hit. */
   readonly upstreamMs: number;
-  /** What became of the call to the source when an entry that was known is served instead. */
-  readonly failure?: GatewayError | undefined;
 }
 
 export interface ReadThroughOptions {
@@ -60,17 +53,18 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
 
     const askedAt = now();
     try {
-      const sourced = await source.ask(id);
-      const entry = createEntry(sourced.answer, sourced.answeredAt, lifetimes);
-      const { held, stored } = memory.put(id, entry, now());
-      if (!sourced.stored) store?.put(id, held);
+      const given = await source.ask(id);
+      const { held, stored } = memory.put(id, createEntry(given.answer, given.answeredAt, lifetimes), now());
+      if (!given.stored) store?.put(id, held);
       return {
+        answer: held.answer,
+        answeredAt: held.answeredAt,
         entry: held,
-        cache: sourced.cache,
-        revalidated: sourced.revalidated || expired !== undefined || kept !== undefined,
-        stored: stored || sourced.stored,
+        cache: given.cache,
+        revalidated: given.revalidated || expired !== undefined || kept !== undefined,
+        stored: stored || given.stored,
         upstreamMs: now() - askedAt,
-        failure: sourced.failure,
+        failure: given.failure,
       };
     } catch (thrown) {
       const known = servable(memory.get(id)) ?? servable(kept);
@@ -94,7 +88,8 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
 }
 
 function found(entry: Entry, cache: CacheOutcome): Lookup {
-  return { entry, cache, revalidated: false, stored: false, upstreamMs: 0 };
+  const { answer, answeredAt } = entry;
+  return { answer, answeredAt, entry, cache, revalidated: false, stored: false, upstreamMs: 0 };
 }
 
 function asCollapsed(lookup: Lookup): Lookup {

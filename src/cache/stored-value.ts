@@ -7,8 +7,10 @@
  * a script in the store can compare two values by these two and needs no JSON.
  */
 import { hash } from 'node:crypto';
-import { type InvocationId, parseJob, rankOf } from '../domain/job.ts';
+import { type InvocationId, rankOf } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
+import { parseJob } from '../domain/parse-job.ts';
+import { readUtf8 } from '../domain/utf8.ts';
 import { createEntry, type Entry } from './entry.ts';
 
 /** Part of every key and table name too, so that two versions of the gateway on one store never meet. */
@@ -18,15 +20,13 @@ export const FORMAT_VERSION = 1;
 export const MAX_VALUE_BYTES = 1_048_576;
 
 const HEADER = /^1 ([1-3]) (\d{1,15}) ([A-Za-z0-9_-]{22}) ([0-9a-f-]{36})$/;
-/** `fatal`: a flipped bit must not pass as U+FFFD. `ignoreBOM` keeps what the checksum saw. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** `undefined` for what is never kept durably: a 404, or a body beyond the bound. */
 export function encodeEntry(id: InvocationId, entry: Entry): string | undefined {
-  const { answer, storedAt } = entry;
+  const { answer } = entry;
   if (answer.kind !== 'job') return undefined;
   const rank = rankOf(answer.status);
-  const answeredAt = Math.max(0, Math.trunc(storedAt));
+  const answeredAt = Math.max(0, Math.trunc(entry.answeredAt));
   const text = `${FORMAT_VERSION} ${rank} ${answeredAt} ${checksum(id, rank, answeredAt, answer.body)} ${id}\n${answer.body}`;
   // A UTF-16 unit takes at most three bytes; only near the bound is it worth counting.
   if (text.length * 3 > MAX_VALUE_BYTES && Buffer.byteLength(text) > MAX_VALUE_BYTES) return undefined;
@@ -73,9 +73,5 @@ function digest(text: string): string {
 function textOf(stored: unknown): string | undefined {
   if (typeof stored === 'string') return stored.length > MAX_VALUE_BYTES ? undefined : stored;
   if (!(stored instanceof Uint8Array) || stored.byteLength > MAX_VALUE_BYTES) return undefined;
-  try {
-    return utf8.decode(stored);
-  } catch {
-    return undefined;
-  }
+  return readUtf8(stored, 'kept'); // the checksum saw every byte
 }

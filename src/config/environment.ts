@@ -1,52 +1,80 @@
 /**
- * Reads named variables and collects what is wrong with them: never a value, always the name. The same for
- * Node's environment and a Worker's bindings. Knows no variable by itself.
+ * Reads the variables of the table and collects what is wrong with them: never a value, always the name. The same for
+ * Node's environment and a Worker's bindings.
  */
 import { nearest } from './nearest.ts';
+import {
+  type TextDefaultName,
+  VARIABLE_NAMES,
+  VARIABLES,
+  type VariableName,
+  type WholeName,
+} from './variables.ts';
 
+export type Runtime = 'node' | 'workers';
+
+/** Reads a whole file as text; throws when it cannot. */
+export type ReadFile = (path: string) => string;
+
+/** A name that begins so is one of ours, or a typo (contract §3). */
 const OUR_PREFIXES = /^(CACHE|UPSTREAM|GRANT|CORS)_/;
 /** What Kubernetes injects for a Service that happens to have one of our names. */
 const INJECTED = /_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)$/;
-/** `localhost`, 127.0.0.0/8 and ::1: nobody else can be there, or come from there. */
+/** `localhost`, 127.0.0.0/8 and ::1: only this machine listens there, and only this machine can reach it. */
 export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
-export interface Environment<Name extends string> {
-  /** Trimmed. Unset, empty and blank are the same: what a template leaves behind must not change the meaning. */
-  text(name: Name): string | undefined;
-  /** A decimal whole number within the bounds, else the fallback and a problem. */
-  whole(name: Name, fallback: number, min: number, max: number): number;
-  /** `https:`, or `http:` on a loopback host; no credentials. */
-  url(name: Name, fallback?: string): URL | undefined;
-  bad(name: Name, problem: string): void;
-  /** One line a bad variable, names that begin like ours but are not among them included. */
+/** Where the variables come from. */
+export interface EnvironmentOptions {
+  /** Variables by name; on Workers also bindings of other types, which are not ours to judge. */
+  readonly env: Readonly<Record<string, unknown>>;
+  readonly runtime: Runtime;
+  /** For variables that name a file; without it there are no files, as on Workers. */
+  readonly readFile: ReadFile | undefined;
+}
+
+export interface Environment {
+  readonly runtime: Runtime;
+  readonly readFile: ReadFile | undefined;
+  /** What was set, trimmed. Unset, empty and blank are the same: a template may leave an empty variable behind. */
+  text(name: VariableName): string | undefined;
+  /** What was set, trimmed, else the table's default. */
+  textOrDefault(name: TextDefaultName): string;
+  /** A decimal whole number within the table's bounds; else its default, and a problem if something was set. */
+  whole(name: WholeName): number;
+  /** `https:`, or `http:` on a loopback host; no credentials. `undefined`: not set, or a problem. */
+  url(name: 'UPSTREAM_URL' | 'GRANT_JWKS_URL'): URL | undefined;
+  /** Adds a problem: fixed words, never a value. */
+  bad(name: VariableName, problem: string): void;
+  /** One line per bad variable, unknown names with one of our prefixes included. */
   problems(): readonly string[];
 }
 
-/** @param env on Workers also holds bindings of other types, which are not ours to judge */
-export function createEnvironment<Name extends string>(
-  env: Readonly<Record<string, unknown>>,
-  names: readonly Name[],
-): Environment<Name> {
-  const problems: string[] = [];
+/** Looks for names that are typos at once; everything else is judged when it is read. */
+export function createEnvironment({ env, runtime, readFile }: EnvironmentOptions): Environment {
+  const problems = Object.keys(env).filter(isTypo).map(typoProblem);
 
-  function text(name: Name): string | undefined {
+  function text(name: VariableName): string | undefined {
     const value = env[name];
     const trimmed = typeof value === 'number' ? String(value) : typeof value === 'string' ? value.trim() : '';
     return trimmed === '' ? undefined : trimmed;
   }
-  function bad(name: Name, problem: string): void {
+  function textOrDefault(name: TextDefaultName): string {
+    return text(name) ?? VARIABLES[name].default;
+  }
+  function bad(name: VariableName, problem: string): void {
     problems.push(`${name}: ${problem}`);
   }
-  function whole(name: Name, fallback: number, min: number, max: number): number {
+  function whole(name: WholeName): number {
+    const { default: unset, min, max } = VARIABLES[name];
     const value = text(name);
-    if (value === undefined) return fallback;
+    if (value === undefined) return unset;
     const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
     if (number >= min && number <= max) return number;
     bad(name, `must be a whole number from ${min} to ${max}`);
-    return fallback;
+    return unset;
   }
-  function url(name: Name, fallback?: string): URL | undefined {
-    const value = text(name) ?? fallback;
+  function url(name: 'UPSTREAM_URL' | 'GRANT_JWKS_URL'): URL | undefined {
+    const value = name === 'UPSTREAM_URL' ? textOrDefault(name) : text(name);
     if (value === undefined) return undefined;
     const parsed = URL.parse(value);
     if (parsed === null) bad(name, 'must be an absolute URL');
@@ -58,28 +86,13 @@ export function createEnvironment<Name extends string>(
     return undefined;
   }
 
-  for (const name of Object.keys(env)) {
-    if (OUR_PREFIXES.test(name) && !INJECTED.test(name) && !(names as readonly string[]).includes(name)) {
-      problems.push(`${name}: is not a variable of ours; did you mean ${nearest(name, names)}?`);
-    }
-  }
-
-  return { text, whole, url, bad, problems: () => problems };
+  return { runtime, readFile, text, textOrDefault, whole, url, bad, problems: () => problems };
 }
 
-/** Every `%` in a part of a URL begins two hex digits of UTF-8: `decodeURIComponent` would not throw. */
-export function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text);
-    return true;
-  } catch {
-    return false;
-  }
+function isTypo(name: string): boolean {
+  return OUR_PREFIXES.test(name) && !INJECTED.test(name) && !Object.hasOwn(VARIABLES, name);
 }
 
-/** Whether these segments (lower case) follow each other in a URL's path: in any case, encoded or not. */
-export function holdsSegments(pathname: string, segments: readonly string[]): boolean {
-  const path = isDecodable(pathname) ? decodeURIComponent(pathname) : pathname;
-  const parts = path.toLowerCase().split(/\/+/);
-  return parts.some((_, start) => segments.every((segment, index) => parts[start + index] === segment));
+function typoProblem(name: string): string {
+  return `${name}: is not a variable of ours; did you mean ${nearest(name, VARIABLE_NAMES)}?`;
 }

@@ -1,8 +1,9 @@
-/** For a message that says which name was probably meant. Pure. */
+/** Which name was probably meant, for the message about a typo. Pure. */
 
 /**
- * The candidate that shares the most words with `word`, words being what `_` separates; of those the one with
- * the least edit distance (Levenshtein), which alone would find any short name near an abbreviated one.
+ * The candidate that shares the most words with `word` (words are what `_` separates); of those the one with the
+ * least edit distance (Levenshtein), of those the first. Edit distance alone would suggest any short name for an
+ * abbreviated one. `undefined` only without candidates.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const ranked = candidates.map((candidate) => ({

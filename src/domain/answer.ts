@@ -10,11 +10,15 @@ export type Answer = Job | { readonly kind: 'missing' };
 /** How an answer came: RFC 9211's `hit`, a forwarded question of our own, another caller's, or stale. */
 export type CacheOutcome = 'hit' | 'miss' | 'collapsed' | 'stale';
 
-/** An answer on its way down from a source, with the instant upstream gave it. */
-export interface Sourced {
+/** An answer and the moment at which upstream gave it. The two travel together, so that tiers never add staleness. */
+export interface Answered {
   readonly answer: Answer;
-  /** Epoch ms at which upstream gave this answer; it travels with it, so that tiers never add staleness. */
+  /** Epoch ms. */
   readonly answeredAt: number;
+}
+
+/** What a source gives: an answer, and how it came. */
+export interface Sourced extends Answered {
   readonly cache: CacheOutcome;
   /** An expired entry was there: RFC 9211 `fwd=stale` rather than `fwd=uri-miss`. */
   readonly revalidated: boolean;
@@ -22,6 +26,11 @@ export interface Sourced {
   readonly stored: boolean;
   /** What became of the call to upstream when an answer that was known is served instead. */
   readonly failure?: GatewayError | undefined;
+}
+
+/** Of nothing that was held before. @param stored whether the source keeps it */
+export function sourced({ answer, answeredAt }: Answered, cache: CacheOutcome, stored: boolean): Sourced {
+  return { answer, answeredAt, cache, revalidated: false, stored };
 }
 
 /** Whoever can be asked about one invocation: Chroma, a guard around it, a lease, a Durable Object. */

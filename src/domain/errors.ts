@@ -2,6 +2,7 @@
  * The closed list of everything that can go wrong for a caller: code, status, fixed public message.
  * The private cause travels beside it and never reaches a caller. Pure.
  */
+import type { AnswerFlaw, GrantFlaw } from './flaw.ts';
 
 interface ErrorTerms {
   readonly status: number;
@@ -88,8 +89,10 @@ export interface ErrorOptions {
   readonly retryAfter?: number;
   /** Private: for the log, never for a caller. */
   readonly reason?: string;
+  /** What was wrong with what we were shown; the reason, where there is no other. */
+  readonly flaw?: GrantFlaw | AnswerFlaw;
   readonly cause?: unknown;
-  /** A refusal to ask upstream, or a failed call that another caller was told of before: no news. */
+  /** A refusal to ask upstream, or a failed call that another caller has had before: it says nothing new of upstream. */
   readonly secondhand?: boolean;
   /** What the system refused to this very process (no descriptor, no memory): it says nothing of upstream. */
   readonly local?: boolean;
@@ -100,15 +103,21 @@ export class GatewayError extends Error {
   readonly code: ErrorCode;
   readonly retryAfter: number | undefined;
   /** As in {@link ErrorOptions}. */
+  readonly flaw: GrantFlaw | AnswerFlaw | undefined;
+  /** As in {@link ErrorOptions}. */
   readonly secondhand: boolean;
   /** As in {@link ErrorOptions}. */
   readonly local: boolean;
 
   constructor(code: ErrorCode, options: ErrorOptions = {}) {
-    super(options.reason ?? code, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      options.reason ?? options.flaw ?? code,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.name = 'GatewayError';
     this.code = code;
     this.retryAfter = options.retryAfter;
+    this.flaw = options.flaw;
     this.secondhand = options.secondhand ?? false;
     this.local = options.local ?? false;
   }

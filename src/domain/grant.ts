@@ -3,6 +3,7 @@
  * else has already verified, and it does not know what a header, a key or a clock is.
  */
 import * as z from 'zod/mini';
+import type { ClaimsFlaw } from './flaw.ts';
 import { foldUuid, type InvocationId, type JobScope, parseInvocationId } from './job.ts';
 
 /** The longest token worth looking at, in bytes: about 150 invocation ids. */
@@ -67,7 +68,8 @@ const readShape = z.union([
     ),
 ]);
 
-// RFC 7519 §2 NumericDate: seconds, may have a fraction. zod's number is finite: JSON's 1e400 is not (V2, M22).
+// RFC 7519 §2 NumericDate: seconds, may have a fraction. zod's number is finite: JSON's 1e400 is not (advisory V2,
+// platform M22).
 const claimsShape = z.object({
   aud: z.optional(z.union([z.string(), z.array(z.string())])),
   iss: z.optional(z.unknown()),
@@ -82,9 +84,6 @@ export interface ExpectedClaims {
   readonly audience: string;
   readonly issuer?: string | undefined;
 }
-
-/** Why claims are refused. `expired` is said only when nothing else is wrong. */
-export type ClaimsFlaw = 'wrong_claims' | 'wrong_audience' | 'wrong_issuer' | 'not_yet_valid' | 'expired';
 
 /** A grant with the instant it ends, leeway included: epoch ms, exclusive. */
 export interface GrantTerm {

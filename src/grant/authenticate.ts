@@ -6,7 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import type { GatewayError } from '../domain/errors.ts';
 import { type Grant, type GrantTerm, MAX_TOKEN_BYTES } from '../domain/grant.ts';
-import { createVerifyGrant, type TokenFlaw, unauthorized, type VerifyOptions } from './verify.ts';
+import { createVerifyGrant, unauthorized, type VerifyOptions } from './verify.ts';
 
 /** A verified grant is looked at anew after this long, so that a withdrawn key does not outlive it by more. */
 const REMEMBER_MS = 3_600_000;
@@ -34,7 +34,7 @@ interface Remembered extends GrantTerm {
   readonly verifyAgainAt: number;
 }
 
-/** What it remembers is its own: bounded in bytes, keyed by all that was shown, the whole token in it (V26). */
+/** What it remembers is its own: bounded in bytes, keyed by all that was shown, the whole token in it (advisory V26). */
 export function createAuthenticator(options: VerifyOptions): Authenticate {
   const { now } = options;
   const verify = createVerifyGrant(options);
@@ -92,8 +92,7 @@ function tokenOf({ authorization = '', chromaToken = '' }: CredentialHeaders): s
  * The `WWW-Authenticate` of an `unauthorized` error. RFC 6750 §3: no error code for a caller that showed no
  * token; `expired` only for a token that was good in every other way, so that a client knows to renew it.
  */
-export function challengeOf(error: GatewayError): string {
-  const flaw = error.message as TokenFlaw;
+export function challengeOf({ flaw }: GatewayError): string {
   if (flaw === 'no_token') return 'Bearer';
   const invalid = 'Bearer error="invalid_token"';
   return flaw === 'expired' ? `${invalid}, error_description="expired"` : invalid;

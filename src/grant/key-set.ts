@@ -9,6 +9,7 @@
 import type { JWK } from 'jose';
 import * as z from 'zod/mini';
 import { GatewayError } from '../domain/errors.ts';
+import { readUtf8 } from '../domain/utf8.ts';
 
 /** One answer from the provider: total ms, headers and body. */
 const DEADLINE_MS = 5_000;
@@ -55,7 +56,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
   let askedAt = -Infinity;
   let lastFailure: unknown;
 
-  // A clock that was set back must not stretch any of our windows.
+  // A system clock that was set back must not stretch any of our windows.
   const within = (ms: number, since: number) => now() >= since && now() - since < ms;
 
   async function ask(): Promise<void> {
@@ -124,13 +125,14 @@ async function fetchText(fetchKeys: typeof fetch, url: string): Promise<string> 
     await response.body?.cancel();
     throw new Error(`key set: status ${response.status}`);
   }
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-  let text = '';
+  const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of response.body) {
     bytes += chunk.byteLength;
     if (bytes > MAX_BYTES) throw new Error('key set: too large');
-    text += decoder.decode(chunk, { stream: true });
+    chunks.push(chunk);
   }
-  return text + decoder.decode();
+  const text = readUtf8(Buffer.concat(chunks), 'dropped');
+  if (text === undefined) throw new Error('key set: not UTF-8');
+  return text;
 }

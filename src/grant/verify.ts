@@ -1,21 +1,14 @@
 /**
  * From a token to a grant: RFC 7515 and 7519 by the rules of RFC 8725. The algorithm is ours to choose,
- * never the token's: one kind of key, one list (V1). It remembers nothing.
+ * never the token's: one kind of key, one list (advisory V1). It remembers nothing.
  */
 import { compactVerify, createLocalJWKSet, decodeProtectedHeader, errors } from 'jose';
 import * as z from 'zod/mini';
 import { GatewayError } from '../domain/errors.ts';
-import { type ClaimsFlaw, type ExpectedClaims, type GrantTerm, parseClaims } from '../domain/grant.ts';
+import type { GrantFlaw } from '../domain/flaw.ts';
+import { type ExpectedClaims, type GrantTerm, parseClaims } from '../domain/grant.ts';
+import { readUtf8 } from '../domain/utf8.ts';
 import type { KeySet } from './key-set.ts';
-
-/** Why a token is refused: private, for the log; fixed words that hold nothing of the token. */
-export type TokenFlaw =
-  | ClaimsFlaw
-  | 'no_token'
-  | 'malformed'
-  | 'wrong_header'
-  | 'wrong_signature'
-  | 'no_such_key';
 
 /** Shared secrets or an identity provider, never both: an RSA public key must not pass for a secret. */
 export type GrantKeys =
@@ -41,9 +34,9 @@ const headerShape = z.object({
   x5c: z.optional(z.undefined()),
 });
 
-/** The one way to refuse a token: the flaw is the error's private reason. */
-export function unauthorized(flaw: TokenFlaw, cause?: unknown): GatewayError {
-  return new GatewayError('unauthorized', { reason: flaw, cause });
+/** The one way to refuse a token: the flaw stays private. */
+export function unauthorized(flaw: GrantFlaw, cause?: unknown): GatewayError {
+  return new GatewayError('unauthorized', { flaw, cause });
 }
 
 export interface VerifyOptions extends ExpectedClaims {
@@ -119,8 +112,10 @@ function parseHeader(token: string, algorithms: readonly string[]): Header {
 }
 
 function parseJson(bytes: Uint8Array): unknown {
+  const text = readUtf8(bytes, 'dropped');
+  if (text === undefined) throw unauthorized('malformed');
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
+    return JSON.parse(text);
   } catch {
     throw unauthorized('malformed');
   }

@@ -1,11 +1,15 @@
 /** What an orchestrator and an operator at 3 a.m. want to know: is it alive, may it have traffic, what is sick. */
+import type { MemorySize } from '../cache/memory-store.ts';
+import type { StoreHealth } from '../cache/store.ts';
+import type { UpstreamCounts } from '../telemetry/upstream-log.ts';
+import type { GuardHealth } from '../upstream/guard.ts';
 import type { Reply, ResponseHeaders } from './exchange.ts';
 
-/** Rooms tell their own health as plain values; a sick upstream or store does not make us unready. */
+/** The body of `/readyz`, field by field in docs/operations.md. A sick upstream or store does not make us unready. */
 export interface Health {
   readonly draining: boolean;
-  readonly upstream: unknown;
-  readonly stores: unknown;
+  readonly upstream: GuardHealth & UpstreamCounts;
+  readonly stores: readonly (StoreHealth & Partial<MemorySize>)[];
 }
 
 /** 200 as long as the process turns; depends on nothing. */

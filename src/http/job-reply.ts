@@ -8,7 +8,7 @@ import { cacheStatusOf } from './cache-status.ts';
 import { matchesEtag } from './conditional.ts';
 import type { Reply, ResponseHeaders } from './exchange.ts';
 
-/** Never `public`: a shared cache in front would answer strangers (facts M17). */
+/** Never `public`: a shared cache in front would answer strangers (platform M17). */
 const CACHE_CONTROL = {
   terminal: 'private, max-age=31536000, immutable',
   'in-flight': 'private, no-cache',
@@ -29,8 +29,8 @@ export function jobReply(
 ): Reply {
   const { entry } = lookup;
   headers.ETag = entry.etag;
-  headers['Cache-Control'] = CACHE_CONTROL[entry.lifetime];
-  headers.Age = String(Math.max(0, Math.floor((now - entry.storedAt) / 1000)));
+  headers['Cache-Control'] = CACHE_CONTROL[entry.lifetimeClass];
+  headers.Age = String(Math.max(0, Math.floor((now - entry.answeredAt) / 1000)));
   headers.Date = entry.date;
   headers['Cache-Status'] = cacheStatusOf(lookup, now);
   if (matchesEtag(ifNoneMatch, entry.etag)) return { status: 304, headers, body: null };

@@ -93,7 +93,7 @@ export function createResponder({ cors, log, now, random }: ResponderOptions): R
       if (error.code === 'internal') {
         log.event('error', 'internal error', { requestId: exchange.requestId, err: error });
       } else if (error.code === 'unauthorized') {
-        log.event('debug', 'grant refused', { requestId: exchange.requestId, reason: error.message });
+        log.event('debug', 'grant refused', { requestId: exchange.requestId, reason: error.flaw });
       }
       return refuse(exchange, error, ending);
     },

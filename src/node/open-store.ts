@@ -2,27 +2,25 @@
  * Which durable tier the sidecar has (`CACHE_STORE_URL`), opened. Loads an adapter's code only when it is
  * chosen: most processes need neither.
  */
-import type { MemoryStore } from '../cache/memory-store.ts';
 import type { Store, StoreHealth } from '../cache/store.ts';
 import { type Config, ConfigError } from '../config/config.ts';
 import type { InvocationSource } from '../domain/answer.ts';
-import type { Lifetimes } from '../domain/lifetime.ts';
+import type { Memory } from '../gateway.ts';
 import type { Log } from '../telemetry/log.ts';
 
-export interface Durable {
+export interface OpenedStore {
   /** `undefined`: answers live and die with the process. */
   readonly store?: Store;
-  /** The source, asked by one process of the fleet at a time where the store is shared. */
-  readonly source: InvocationSource;
+  /** Where a fleet has the store: a source that one process of it asks at a time. */
+  readonly share?: (source: InvocationSource) => InvocationSource;
 }
 
 /** Rejects with a `ConfigError` for what an operator must mend first. */
-export async function openDurable(
+export async function openStore(
   config: Config,
-  { lifetimes, memory }: { readonly lifetimes: Lifetimes; readonly memory: MemoryStore },
-  source: InvocationSource,
+  { lifetimes, memory }: Memory,
   log: Log,
-): Promise<Durable> {
+): Promise<OpenedStore> {
   const { store: choice, partition } = config;
   const now = Date.now;
   const report = ({ tier, ok, trouble }: StoreHealth) => {
@@ -33,13 +31,12 @@ export async function openDurable(
   };
   switch (choice.kind) {
     case 'memory':
-      return { source };
+      return {};
     case 'sqlite': {
       const { openSqliteStore } = await import('../stores/sqlite/store.ts');
       try {
         const held = () => memory.terminal();
-        const store = await openSqliteStore({ path: choice.path, partition, lifetimes, report, held });
-        return { source, store };
+        return { store: await openSqliteStore({ path: choice.path, partition, lifetimes, report, held }) };
       } catch (cause) {
         throw new ConfigError([`CACHE_STORE_URL: ${(cause as Error).message}`]);
       }
@@ -51,7 +48,9 @@ export async function openDurable(
       const link = createRedisLink({ url: choice.url, report });
       const store = createRedisStore({ link, partition, lifetimes, now });
       const deadlineMs = config.upstream.timeoutMs;
-      return { store, source: leased(source, { link, store, partition, lifetimes, deadlineMs, now }) };
+      const share = (source: InvocationSource) =>
+        leased(source, { link, store, partition, lifetimes, deadlineMs, now });
+      return { store, share };
     }
   }
 }

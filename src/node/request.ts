@@ -26,7 +26,7 @@ const PORT = '(?:\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|655
 const HOST = new RegExp(`^(?:[a-z0-9._-]+|\\[[0-9a-f:.]+\\])(?::${PORT})?$`, 'i');
 const ABSOLUTE = /^https?:\/\/[^/?#]+/i;
 
-/** Two `Host` headers arrive joined by `, `; Node's parser lets those and an empty one pass (facts M23). */
+/** Two `Host` headers arrive joined by `, `; Node's parser lets those and an empty one pass (platform M23). */
 export function isMalformed({ url = '', headers, httpVersionMinor }: IncomingMessage): boolean {
   const { host } = headers;
   if (host === undefined ? httpVersionMinor > 0 : !HOST.test(host)) return true;

@@ -157,7 +157,7 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
     else stream.destroy();
   });
 
-  // Beyond the limit headers are hidden from code but not from framing (V18): one more is let in, to refuse.
+  // Beyond the limit headers are hidden from code but not from framing (advisory V18): one more is let in, to refuse.
   server.maxHeadersCount = MAX_HEADERS + 1;
   server.maxConnections = MAX_CONNECTIONS;
   // Who stops reading is destroyed at the second look: at the first, Node takes what fitted into the socket's

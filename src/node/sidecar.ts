@@ -2,19 +2,18 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
-import { type App, createApp } from '../app.ts';
+import type { App } from '../app.ts';
 import { createCoalesce } from '../cache/coalesce.ts';
-import { createReadThrough, type Lookup } from '../cache/read-through.ts';
+import type { Lookup } from '../cache/read-through.ts';
 import type { AuthConfig } from '../config/auth.ts';
 import type { Config } from '../config/config.ts';
 import { isLoopbackHost } from '../domain/loopback.ts';
-import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts } from '../gateway.ts';
-import { createCorsPolicy } from '../http/cors.ts';
+import { composeGateway, createMemory } from '../gateway.ts';
 import type { FinishedReply } from '../http/exchange.ts';
 import type { Phase } from '../http/responder.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createUndiciTransport } from '../upstream/undici/transport.ts';
-import { openDurable } from './open-store.ts';
+import { openStore } from './open-store.ts';
 import { headerOf } from './request.ts';
 import { createNodeServer } from './server.ts';
 
@@ -32,30 +31,21 @@ const SOCKET_SLACK_MS = 5_000;
 
 export async function createSidecar(config: Config, log: Log): Promise<Sidecar> {
   const { upstream } = config;
+  const memory = createMemory(config);
+  const opened = await openStore(config, memory, log);
   const client = createUndiciTransport(upstream.origin, upstream.maxConcurrency, upstream.timeoutMs);
-  const { chroma, calls } = createUpstream(config, client.transport, log);
-  const guard = guardChroma(config, chroma);
-  const parts = readThroughParts(config);
-  const { store, source } = await openDurable(config, parts, guard, log);
-  const { lookup } = createReadThrough({ ...parts, store, source, coalesce: createCoalesce<Lookup>() });
-
-  let phase: Phase = 'serving';
   const routed = new WeakMap<ServerResponse, FinishedReply>();
   type NodeContext = Context<{ Bindings: HttpBindings }>;
-  const app = createApp({
-    lookup,
-    authenticate: createAuthenticateFor(config.auth),
-    cors: createCorsPolicy(config.corsOrigins),
+  let phase: Phase = 'serving';
+  const app = composeGateway(config, {
+    ...memory,
+    ...opened,
     log,
-    health: () => ({
-      upstream: { ...guard.health(), ...calls.counts() },
-      stores: [{ tier: 'memory', ok: true, ...parts.memory.size() }, ...(store ? [store.health()] : [])],
-    }),
+    transport: client.transport,
+    coalesce: createCoalesce<Lookup>(),
     phase: () => phase,
     readHeader: (c: NodeContext, name) => headerOf(c.env.incoming, name),
     handOver: (c: NodeContext, reply) => void routed.set(c.env.outgoing, reply),
-    now: Date.now,
-    random: Math.random,
   });
 
   const { server, close } = createNodeServer({
@@ -78,7 +68,7 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
     async close(graceMs) {
       phase = 'closing';
       await close(graceMs);
-      await store?.close();
+      await opened.store?.close();
       await client.close();
     },
   };

@@ -32,8 +32,9 @@ export function createStdout(): Stdout {
 
   return {
     write(line) {
-      // One write per turn of the event loop, however many requests ended in it.
-      if (lines === '') setImmediate(writeLines);
+      // One write for all answers that left together at the end of a turn. Not in the next turn: a turn that is sure to
+      // come keeps the loop from waiting for more requests to take at once.
+      if (lines === '') process.nextTick(writeLines);
       lines += line;
     },
     async end() {

@@ -38,7 +38,7 @@ export interface RequestEnd {
   readonly invocationId?: InvocationId | undefined;
   readonly cache: CacheOutcome | 'none';
   readonly upstreamMs: number;
-  /** A probe's good answer, which is not news: the line is for `debug`. */
+  /** A probe's good answer, which nobody needs to read: the line is for `debug`. */
   readonly isProbe?: boolean | undefined;
 }
 
@@ -116,7 +116,7 @@ function describe(error: Error): string {
       next = next instanceof Error ? next.cause : undefined;
     }
   } catch {
-    stacks.push('an error that cannot be told'); // a getter of its own threw
+    stacks.push('an error that cannot be described'); // a getter of its own threw
   }
   return stacks.join('\ncaused by: ');
 }

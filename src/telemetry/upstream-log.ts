@@ -2,9 +2,17 @@
 import type { UpstreamCall } from '../upstream/chroma-source.ts';
 import type { Log } from './log.ts';
 
+/** Since the start. */
+export interface UpstreamCounts {
+  readonly calls: number;
+  readonly failures: number;
+  /** Statuses that we did not know. */
+  readonly contractDrift: number;
+}
+
 export interface UpstreamLog {
   report(call: UpstreamCall): void;
-  counts(): { readonly calls: number; readonly failures: number; readonly contractDrift: number };
+  counts(): UpstreamCounts;
 }
 
 /** When something was last logged, epoch ms: shared by logs that are to say it no more often together. */
@@ -28,19 +36,19 @@ export function createUpstreamLog(
   let failures = 0;
   let contractDrift = 0;
 
-  function reportForeign(call: Omit<UpstreamCall, 'oddity'>): void {
+  function reportForeign(call: Omit<UpstreamCall, 'oddity' | 'flaw' | 'wasDead'>): void {
     if (Math.abs(now() - foreign.at) < FOREIGN_EVERY_MS) return; // a clock may be set back
     foreign.at = now();
     log.event('warn', 'upstream answered 404, but not as Chroma does: is UPSTREAM_URL right?', { ...call });
   }
 
   return {
-    report({ oddity, ...call }) {
+    report({ oddity, flaw, wasDead, ...call }) {
       calls++;
       if (call.code !== undefined) {
-        const isDead = call.reason === 'dead_connection';
-        if (!isDead) failures++;
-        const level = ALARMS.has(call.reason) ? 'error' : isDead ? 'info' : 'warn';
+        if (wasDead !== true) failures++;
+        const isAlarm = flaw === 'wrong_id' || flaw === 'token_echoed'; // somebody must look at it
+        const level = isAlarm ? 'error' : wasDead === true ? 'info' : 'warn';
         log.event(level, 'upstream call failed', call);
       } else if (oddity === 'drift') {
         contractDrift++;
@@ -52,6 +60,3 @@ export function createUpstreamLog(
     counts: () => ({ calls, failures, contractDrift }),
   };
 }
-
-/** Another invocation's body, or our own token coming back: somebody must look at it. */
-const ALARMS: ReadonlySet<string | undefined> = new Set(['wrong_id', 'token_echoed']);

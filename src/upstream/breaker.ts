@@ -4,14 +4,16 @@
  * probe that learned nothing, or was lost, is made again. May not know what a call is.
  */
 import { GatewayError } from '../domain/errors.ts';
-import type { News } from './weight.ts';
+import type { Weight } from './weight.ts';
 
 export interface Breaker {
   state(): State['kind'];
   /** Throws `upstream_unavailable` unless a call may be made now. */
   refuse(): void;
-  /** Makes one call, which must not reject, and learns from it; to be made right after `refuse`. */
-  run<T extends { readonly news: News }>(call: () => Promise<T>): Promise<T>;
+  /** A call is about to be made, right after `refuse`; if it finds the breaker open it is the probe. For `learn`. */
+  admit(): BreakerAdmission;
+  /** How the call of this admission ended. */
+  learn(admission: BreakerAdmission, weight: Weight): void;
 }
 
 export interface BreakerOptions {
@@ -21,7 +23,10 @@ export interface BreakerOptions {
   readonly lostAfterMs: number;
 }
 
-/** Each is a new object, so that a call knows by identity whether the one that it began in still holds. */
+/** The state that a call began in. */
+export type BreakerAdmission = State;
+
+/** Each is a new object, so that its identity tells whether the one that a call began in still holds. */
 type State =
   | { readonly kind: 'closed'; readonly opensAfter: (failed: boolean) => boolean }
   | { readonly kind: 'open'; readonly probeAt: number }
@@ -35,10 +40,11 @@ export function createBreaker({ now, lostAfterMs }: BreakerOptions): Breaker {
   const open = (probeAt: number): State => ({ kind: 'open', probeAt });
   let state = closed();
 
-  function afterProbe(news: News): State {
-    if (news === 'good' || news === 'answered') return closed();
-    // A failure that is no news is one all the same; what was never asked leaves its place to the next caller.
-    return open(news === 'nothing' ? now() : now() + PROBE_AFTER_MS);
+  function afterProbe(weight: Weight): State {
+    if (weight === 'success' || weight === 'reachable') return closed();
+    // A failure that was reported before is one all the same; after a probe that never reached upstream the next
+    // caller is the probe.
+    return open(weight === 'unasked' ? now() : now() + PROBE_AFTER_MS);
   }
 
   return {
@@ -48,17 +54,16 @@ export function createBreaker({ now, lostAfterMs }: BreakerOptions): Breaker {
       if (state.kind === 'half-open') throw refusal(1);
       if (state.kind === 'open' && now() < state.probeAt) throw refusal((state.probeAt - now()) / 1000);
     },
-    async run(call) {
+    admit() {
       if (state.kind === 'open') state = { kind: 'half-open', probedAt: now() };
-      const begunIn = state;
-      const outcome = await call();
-      const { news } = outcome;
-      if (state !== begunIn) return outcome;
-      if (state.kind === 'half-open') state = afterProbe(news);
-      else if (state.kind === 'closed' && (news === 'good' || news === 'bad')) {
-        if (state.opensAfter(news === 'bad')) state = open(now() + PROBE_AFTER_MS);
+      return state;
+    },
+    learn(admission, weight) {
+      if (state !== admission) return;
+      if (state.kind === 'half-open') state = afterProbe(weight);
+      else if (state.kind === 'closed' && (weight === 'success' || weight === 'failure')) {
+        if (state.opensAfter(weight === 'failure')) state = open(now() + PROBE_AFTER_MS);
       }
-      return outcome;
     },
   };
 }

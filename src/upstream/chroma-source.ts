@@ -2,10 +2,12 @@
  * One call to Chroma Sync: a request built from nothing, a body read to a bound and parsed once to decide,
  * every outcome named. Takes nothing from a caller but an invocation id. May not retry, cache or log.
  */
-import type { Sourced } from '../domain/answer.ts';
-import type { ErrorCode } from '../domain/errors.ts';
-import { type InvocationId, parseJob } from '../domain/job.ts';
+import { type Answer, type Sourced, sourced } from '../domain/answer.ts';
+import type { ErrorCode, GatewayError } from '../domain/errors.ts';
+import type { InvocationId } from '../domain/job.ts';
+import { parseJob } from '../domain/parse-job.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
+import { readUtf8 } from '../domain/utf8.ts';
 import { isChromaError } from './chroma-error.ts';
 import { asFailure, failureOf, type Phase, unusable } from './failure.ts';
 import type { Connection, ResponseHead, Transport } from './transport.ts';
@@ -21,6 +23,10 @@ export interface UpstreamCall {
   readonly code?: ErrorCode | undefined;
   readonly phase?: Phase | undefined;
   readonly reason?: string | undefined;
+  /** What was wrong with the response, if that is why. */
+  readonly flaw?: GatewayError['flaw'];
+  /** A dead connection, which says nothing of upstream. */
+  readonly wasDead?: boolean | undefined;
   /** The runtime's own error code, where there is one: `CERT_HAS_EXPIRED`. */
   readonly cause?: string | undefined;
   /** What is odd about it though it did not fail. */
@@ -66,13 +72,14 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     const finished = (rest: Partial<UpstreamCall>) =>
       report({ invocationId: id, durationMs: now() - startedAt, ...seen, ...rest });
     try {
-      const sourced = await exchange(id, signal, on, seen);
+      const answer = await exchange(id, signal, on, seen);
       finished({});
-      return sourced;
+      return answer;
     } catch (thrown) {
       const failure = asFailure(thrown, signal, seen.status !== undefined);
-      const { code, phase, message: reason, cause } = failure;
-      finished({ code, phase, reason, cause: codeOf(cause) });
+      const { code, phase, message: reason, flaw, retry, cause } = failure;
+      const wasDead = retry === 'on_new_connection';
+      finished({ code, phase, reason, flaw, wasDead, cause: codeOf(cause) });
       throw failure;
     }
   }
@@ -99,24 +106,22 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
         seen.bytes = bytes;
       },
     });
-    const sourced = (answer: Sourced['answer']): Sourced => {
-      return { answer, answeredAt: now(), cache: 'miss', revalidated: false, stored: false };
-    };
+    const answered = (answer: Answer) => sourced({ answer, answeredAt: now() }, 'miss', false);
     if (head.status === 404) {
       if (body !== undefined && !isChromaError(body)) seen.oddity = 'foreign_404';
-      return sourced({ kind: 'missing' });
+      return answered({ kind: 'missing' });
     }
     if (head.status !== 200) throw failureOf(head, now());
     if (body === undefined) throw unusable('content_encoding', 'headers');
     if (body === 'too_large') throw unusable(body, 'body');
-    const text = textOf(body);
+    const text = readUtf8(body, 'dropped');
     if (text === undefined) throw unusable('not_utf8', 'body');
     if (secrets.isIn(`${head.headerText()}${text}`)) throw unusable('token_echoed', 'parse');
     const job = parseJob(id, text);
     if (job === 'wrong_id') distrust?.();
     if (typeof job === 'string') throw unusable(job, 'parse');
     if (job.status === 'unrecognised') seen.oddity = 'drift';
-    return sourced(job);
+    return answered(job);
   }
 
   return { ask };
@@ -127,17 +132,6 @@ function isEncoded(head: ResponseHead): boolean {
   return /[^\s,]/.test(
     (head.header('content-encoding') ?? '').replace(/(^|[\s,])identity(?=[\s,]|$)/gi, '$1'),
   );
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-
-/** Strict UTF-8 (RFC 3629), a leading BOM dropped. */
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return undefined;
-  }
 }
 
 /** What is known of a call while it goes on. */

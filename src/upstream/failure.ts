@@ -1,6 +1,6 @@
 /** What a failed upstream call is called: the table of contract §6 from a status, a fault or a flaw. Pure. */
 import { type ErrorCode, type ErrorOptions, GatewayError } from '../domain/errors.ts';
-import type { JobFlaw } from '../domain/job.ts';
+import type { AnswerFlaw } from '../domain/flaw.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { type FaultKind, type ResponseHead, TransportFault } from './transport.ts';
 
@@ -29,14 +29,12 @@ export class UpstreamFailure extends GatewayError {
   }
 }
 
-type Unusable = JobFlaw | 'content_encoding' | 'too_large' | 'not_utf8' | 'token_echoed';
-
 /** A body that is no answer about the invocation. */
-export function unusable(reason: Unusable, phase: Phase): UpstreamFailure {
-  return new UpstreamFailure('upstream_bad_response', phase, { reason });
+export function unusable(flaw: AnswerFlaw, phase: Phase): UpstreamFailure {
+  return new UpstreamFailure('upstream_bad_response', phase, { flaw });
 }
 
-/** Contract §6, by status alone: upstream's words mislead (facts: `ChromaError` for six of them). */
+/** Contract §6, by status alone: upstream's words mislead (`ChromaError` for six statuses). */
 export function failureOf(head: ResponseHead, now: number): UpstreamFailure {
   const { status } = head;
   const reason = `status_${status}`;

@@ -1,9 +1,10 @@
 /**
  * The transport for runtimes with the standard `fetch` and no other client: Workers. `redirect: 'manual'`,
- * because fetch delivers `x-chroma-token` to wherever a redirect points (facts M1). The platform hides connections:
+ * because fetch delivers `x-chroma-token` to wherever a redirect points (platform M1). The platform hides connections:
  * whether one is new is not ours to choose.
  */
 import { GLIMPSE_BYTES, GLIMPSE_MS, type Transport, TransportFault } from './transport.ts';
+import { within } from './within.ts';
 
 /** Cloudflare's own answers for a TLS failure towards the host that was asked. */
 const TLS_STATUSES: readonly number[] = [525, 526];
@@ -15,7 +16,7 @@ export function createFetchTransport(fetcher: typeof fetch): Transport {
     try {
       response = await fetcher(url, { headers, signal, redirect: 'manual' });
     } catch (error) {
-      // workerd reports refused, reset, DNS and TLS alike, without a code (facts M21).
+      // workerd reports refused, reset, DNS and TLS alike, without a code (platform M21).
       throw new TransportFault('reset', error);
     }
     if (TLS_STATUSES.includes(response.status)) {
@@ -71,13 +72,8 @@ async function glimpse(
   reader: Reader,
   onProgress: (bytes: number) => void,
 ): Promise<Uint8Array | 'too_large' | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), GLIMPSE_MS);
-  });
   const body = read(reader, GLIMPSE_BYTES, onProgress).catch(() => undefined);
-  const seen = await Promise.race([body, late]);
-  clearTimeout(timer);
+  const seen = await within(body, GLIMPSE_MS, () => undefined);
   if (seen === undefined) reader.cancel().catch(() => {});
   return seen;
 }

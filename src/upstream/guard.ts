@@ -1,14 +1,20 @@
 /**
- * Stands around a source so that nobody makes a bad day worse: one deadline, a bulkhead, a breaker with one
- * probe, a pause when upstream asks for one, and at most one retry: within a budget, or on a new connection at once
- * where the old one was dead (contract §6).
+ * Stands around a source so that nobody makes a bad day worse (contract §6). Reads in the order in which a call
+ * passes it:
+ * 1. refused at once while the breaker is open or upstream wants to be left alone; then what is known may be recalled;
+ * 2. one deadline over all that follows;
+ * 3. a slot in the bulkhead;
+ * 4. refused once more, or admitted: the first one after a bad time is the probe;
+ * 5. the call itself;
+ * 6. breaker and pause learn from its outcome;
+ * 7. at most one retry, from step 4.
  * Around Chroma on Node and in the Durable Object; around the object in an isolate, without the retry.
  * May not cache or log.
  */
 import type { InvocationSource, Sourced } from '../domain/answer.ts';
 import { asGatewayError, type ErrorCode, GatewayError } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
-import { type Breaker, createBreaker } from './breaker.ts';
+import { type Breaker, type BreakerAdmission, createBreaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
 import type { ChromaSource } from './chroma-source.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
@@ -16,11 +22,11 @@ import { UpstreamFailure } from './failure.ts';
 import { createPause } from './pause.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import type { Connection } from './transport.ts';
-import { type News, newsOf } from './weight.ts';
+import { weightOf } from './weight.ts';
 
 export interface GuardOptions {
   readonly source: ChromaSource;
-  /** Without it nobody waits for a place: an isolate's requests cannot wake each other. */
+  /** Without it nobody waits for a slot: an isolate's requests cannot wake each other. */
   readonly bulkhead?: Bulkhead | undefined;
   /** `UPSTREAM_TIMEOUT_MS`: over everything one lookup spends here. */
   readonly deadlineMs: number;
@@ -28,7 +34,7 @@ export interface GuardOptions {
   readonly recall?: ((id: InvocationId) => Promise<Sourced | undefined>) | undefined;
   /** At most one retry per lookup; off around a source that retries by itself. */
   readonly retries: boolean;
-  /** ms of a clock that nobody sets. */
+  /** ms of a monotonic clock. */
   readonly now: () => number;
   /** 0 … 1, for jitter. */
   readonly random: () => number;
@@ -52,10 +58,11 @@ const LOST_SLACK_MS = 1_000;
 /** Full jitter over this; short, because a caller waits. */
 const RETRY_WITHIN_MS = 100;
 
-/** How one call ended. */
-type Ended =
-  | { readonly news: News; readonly sourced: Sourced }
-  | { readonly news: News; readonly error: GatewayError };
+/** One call's, for what breaker and pause learn from it. */
+interface Admission {
+  readonly breaker: BreakerAdmission;
+  readonly pause: number;
+}
 
 export function createGuard(options: GuardOptions): Guard {
   const { source, bulkhead, recall, deadlineMs, retries, now, random } = options;
@@ -63,51 +70,7 @@ export function createGuard(options: GuardOptions): Guard {
   const budget = createRetryBudget();
   const breaker = createBreaker({ now, lostAfterMs: deadlineMs + LOST_SLACK_MS });
 
-  /** Refuses at once what upstream should not be asked now. */
-  function refuse(): void {
-    breaker.refuse();
-    pause.check();
-  }
-
-  async function call(id: InvocationId, deadline: Deadline, on: Connection): Promise<Ended> {
-    try {
-      const sourced = await source.ask(id, deadline.signal, on);
-      return { news: newsOf(sourced), sourced };
-    } catch (thrown) {
-      const error = asGatewayError(thrown);
-      return { news: newsOf(error), error };
-    }
-  }
-
-  async function attempt(id: InvocationId, deadline: Deadline, on: Connection = 'any'): Promise<Sourced> {
-    if (deadline.remainingMs() === 0)
-      throw new GatewayError('upstream_timeout', { reason: 'deadline_in_queue', local: true });
-    refuse(); // again: much may have been learned while this caller waited for its place
-    const admission = pause.admit();
-    const ended = await breaker.run(() => call(id, deadline, on));
-    const failure = 'error' in ended ? ended.error : ended.sourced.failure;
-    if (ended.news === 'nothing') pause.release(admission);
-    else if (failure === undefined) pause.end(admission);
-    else pause.learn(failure);
-    if ('error' in ended) throw ended.error;
-    return ended.sourced;
-  }
-
-  async function attempts(id: InvocationId, deadline: Deadline): Promise<Sourced> {
-    budget.earn();
-    try {
-      return await attempt(id, deadline);
-    } catch (failure) {
-      if (!retries || !(failure instanceof UpstreamFailure) || failure.retry === 'no') throw failure;
-      if (failure.retry === 'on_new_connection') return await attempt(id, deadline, 'new');
-      const delayMs = random() * RETRY_WITHIN_MS;
-      if (delayMs >= deadline.remainingMs() || !budget.spend()) throw failure;
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
-      if (breaker.state() !== 'closed') throw failure;
-      return await attempt(id, deadline);
-    }
-  }
-
+  /** Steps 1 to 3. */
   async function ask(id: InvocationId): Promise<Sourced> {
     try {
       refuse();
@@ -123,6 +86,58 @@ export function createGuard(options: GuardOptions): Guard {
     } finally {
       deadline.clear();
     }
+  }
+
+  function refuse(): void {
+    breaker.refuse();
+    pause.check();
+  }
+
+  async function attempts(id: InvocationId, deadline: Deadline): Promise<Sourced> {
+    budget.earn();
+    try {
+      return await attempt(id, deadline, 'any');
+    } catch (failure) {
+      return await retry(id, deadline, failure);
+    }
+  }
+
+  /** Steps 4 to 6. */
+  async function attempt(id: InvocationId, deadline: Deadline, on: Connection): Promise<Sourced> {
+    if (deadline.remainingMs() === 0)
+      throw new GatewayError('upstream_timeout', { reason: 'deadline_in_queue', local: true });
+    refuse(); // again: much may have been learned while this caller waited for its slot
+    const admission: Admission = { pause: pause.admit(), breaker: breaker.admit() };
+    let sourced: Sourced;
+    try {
+      sourced = await source.ask(id, deadline.signal, on);
+    } catch (thrown) {
+      const failure = asGatewayError(thrown);
+      learn(admission, failure);
+      throw failure;
+    }
+    learn(admission, sourced);
+    return sourced;
+  }
+
+  function learn(admission: Admission, outcome: Sourced | GatewayError): void {
+    const weight = weightOf(outcome);
+    const failure = outcome instanceof GatewayError ? outcome : outcome.failure;
+    breaker.learn(admission.breaker, weight);
+    if (weight === 'unasked') pause.release(admission.pause);
+    else if (failure === undefined) pause.end(admission.pause);
+    else pause.learn(failure);
+  }
+
+  /** Step 7: within a budget, or at once on a new connection where the old one was dead. */
+  async function retry(id: InvocationId, deadline: Deadline, failure: unknown): Promise<Sourced> {
+    if (!retries || !(failure instanceof UpstreamFailure) || failure.retry === 'no') throw failure;
+    if (failure.retry === 'on_new_connection') return await attempt(id, deadline, 'new');
+    const delayMs = random() * RETRY_WITHIN_MS;
+    if (delayMs >= deadline.remainingMs() || !budget.spend()) throw failure;
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (breaker.state() !== 'closed') throw failure;
+    return await attempt(id, deadline, 'any');
   }
 
   return {

@@ -13,7 +13,7 @@ export interface Pause {
   learn(error: GatewayError): void;
   /** Upstream answered the call of this admission: whatever was wrong when it was made is over. */
   end(admission: number): void;
-  /** Upstream was not asked after all: the next caller may be the probe. */
+  /** The call of this admission never reached upstream: the next caller may be the probe. */
   release(admission: number): void;
   health(): { readonly paused?: ErrorCode };
 }

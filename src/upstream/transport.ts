@@ -30,9 +30,9 @@ export interface UpstreamRequest {
   readonly connection: Connection;
   /** No more than this of a whole body is kept, bytes. */
   readonly maxBytes: number;
-  /** Told the head as soon as it is there; says how much of the body is wanted. */
+  /** Called with the head as soon as it is there; says how much of the body is wanted. */
   readonly wishFor: (head: ResponseHead) => BodyWish;
-  /** Told of a wanted body how much has come, bytes: a failure half-way is logged with its place. */
+  /** Called with how much of a wanted body has come, bytes: a failure half-way is logged with its place. */
   readonly onProgress: (bytes: number) => void;
 }
 

@@ -1,15 +1,15 @@
-/** What an outcome says of upstream: the counting of contract §6 in one place. Pure. */
+/** How much an outcome weighs in the judgement of upstream: the counting of contract §6 in one place. Pure. */
 import type { Sourced } from '../domain/answer.ts';
 import { type ErrorCode, GatewayError } from '../domain/errors.ts';
 import { UpstreamFailure } from './failure.ts';
 
 /**
- * `good`: upstream answered this very call. `bad`: it failed as a dead upstream does. `answered`: it is there, but
- * what it said counts for nothing: unusable, a refusal, or an answer to another caller's call. `old`: a failure
- * that was told before, or another's refusal to ask. `nothing`: no call stands behind it, or none that came so far as
- * to upstream: the system refused it to this process (#139), or its connection was dead (#136).
+ * `success`: upstream answered this very call. `failure`: the call failed as with a dead upstream. `reachable`: upstream
+ * is there, but what it said does not count: unusable, a refusal, or an answer to another caller's call. `repeated`: a
+ * failure that was reported before, or another's refusal to ask. `unasked`: there was no call, or none that reached
+ * upstream: the system refused it to this process (#139), or its connection was dead (#136).
  */
-export type News = 'good' | 'bad' | 'answered' | 'old' | 'nothing';
+export type Weight = 'success' | 'failure' | 'reachable' | 'repeated' | 'unasked';
 
 /** Refused, reset, DNS, TLS, time-outs and 5xx; an unusable answer says nothing about being there. */
 const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -18,21 +18,21 @@ const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'upstream_timeout',
   'upstream_error',
 ]);
-/** Ours, not upstream's. */
-const UNASKED: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'shutting_down', 'internal']);
+/** Our own failures, not upstream's. */
+const OWN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'shutting_down', 'internal']);
 
 /** @param outcome a stale answer says what the failure behind it says */
-export function newsOf(outcome: Sourced | GatewayError): News {
+export function weightOf(outcome: Sourced | GatewayError): Weight {
   const failure = outcome instanceof GatewayError ? outcome : outcome.failure;
   if (failure !== undefined) {
-    if (failure.local || isOfDeadConnection(failure)) return 'nothing';
-    if (failure.secondhand) return 'old';
-    if (COUNTED.has(failure.code)) return 'bad';
-    return UNASKED.has(failure.code) ? 'nothing' : 'answered';
+    if (failure.local || isOfDeadConnection(failure)) return 'unasked';
+    if (failure.secondhand) return 'repeated';
+    if (COUNTED.has(failure.code)) return 'failure';
+    return OWN.has(failure.code) ? 'unasked' : 'reachable';
   }
   const { cache } = outcome as Sourced;
-  if (cache === 'miss') return 'good';
-  return cache === 'collapsed' ? 'answered' : 'nothing';
+  if (cache === 'miss') return 'success';
+  return cache === 'collapsed' ? 'reachable' : 'unasked';
 }
 
 function isOfDeadConnection(failure: GatewayError): boolean {

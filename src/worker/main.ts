@@ -1,43 +1,34 @@
 /**
- * The Worker and its Durable Object: the same app, the same read-through, twice. The Worker's source is the
- * object of the id, the object's source is Chroma. Only plain values live across requests in an isolate:
- * workerd cancels a promise with the request that made it (facts M16).
+ * The Worker: the same app, and the same read-through twice. The Worker's source is the object of the id, the object's
+ * source is Chroma. Only plain values live across requests in an isolate: workerd cancels a promise with the request
+ * that made it (platform M16).
  */
-import { DurableObject } from 'cloudflare:workers';
-import { type App, createApp } from '../app.ts';
-import { createCoalesce, createSolitaryLoads } from '../cache/coalesce.ts';
-import { createReadThrough, type Lookup, type ReadThrough } from '../cache/read-through.ts';
+import type { App } from '../app.ts';
+import { createSolitaryLoads } from '../cache/coalesce.ts';
+import type { Lookup } from '../cache/read-through.ts';
 import { type Config, ConfigError, parseConfig } from '../config/config.ts';
 import { parseOrigins } from '../config/origin.ts';
-import type { Sourced } from '../domain/answer.ts';
-import { asGatewayError, GatewayError } from '../domain/errors.ts';
-import type { InvocationId } from '../domain/job.ts';
-import { createAuthenticateFor, createUpstream, guardChroma, readThroughParts, scanFor } from '../gateway.ts';
+import { GatewayError } from '../domain/errors.ts';
+import { composeGateway, createMemory } from '../gateway.ts';
 import { createCorsPolicy, PREFLIGHT_HEADERS } from '../http/cors.ts';
 import { errorReply } from '../http/error-reply.ts';
 import { baseHeaders, requestIdOf } from '../http/exchange.ts';
-import { createObjectReplies, createObjectSource, type ObjectReply } from '../stores/object/source.ts';
-import { createObjectStore } from '../stores/object/storage.ts';
-import { createLog, type Log } from '../telemetry/log.ts';
-import type { LastTold } from '../telemetry/upstream-log.ts';
+import { createObjectSource } from '../stores/object/source.ts';
 import { createBulkhead } from '../upstream/bulkhead.ts';
+import type { ChromaSource } from '../upstream/chroma-source.ts';
 import { createFetchTransport } from '../upstream/fetch-transport.ts';
-import { createGuard } from '../upstream/guard.ts';
+import { createGuard, type Guard } from '../upstream/guard.ts';
+import type { Bindings } from './invocation-object.ts';
+import { createWorkerLog, foreign } from './log.ts';
 
-/** The binding that we need beside the variables of contract §3. */
-interface Bindings extends Readonly<Record<string, unknown>> {
-  readonly INVOCATIONS: DurableObjectNamespace<InvocationObject>;
-}
+export { InvocationObject } from './invocation-object.ts';
 
 /** An object may take a little longer than its own deadline, the isolate a little longer than the object, ms. */
 const OBJECT_SLACK_MS = 250;
 const ISOLATE_SLACK_MS = 500;
 
-/** One a isolate, made by the first request: an isolate's bindings never change. */
+/** One per isolate, made by the first request: an isolate's bindings never change. */
 let app: App | undefined;
-
-/** For all objects of an isolate: each is asked about one id only, and a wrong host is wrong for all. */
-const foreign: LastTold = { at: Number.NEGATIVE_INFINITY };
 
 export default {
   async fetch(request: Request, env: Bindings, ctx: ExecutionContext): Promise<Response> {
@@ -56,101 +47,36 @@ export default {
 
 function createWorkerApp(env: Bindings): App {
   const config = parseConfig(env, 'workers');
-  const log = createWorkerLog(config);
-  const { timeoutMs, maxConcurrency } = config.upstream;
-  const { chroma, calls } = createUpstream(config, createFetchTransport(fetch), log, foreign);
-  const objects = createObjectSource({
-    stubOf: (id) => env.INVOCATIONS.getByName(`${config.partition}:${id}`),
-    direct: chroma,
-    // Nobody may wait here: one request cannot wake another in an isolate.
-    bulkhead: createBulkhead({ concurrency: maxConcurrency, queue: 0, patienceMs: 0 }),
-    patienceMs: timeoutMs + OBJECT_SLACK_MS,
-  });
-  const guard = createGuard({
-    source: objects,
-    recall: objects.recall,
-    deadlineMs: timeoutMs + ISOLATE_SLACK_MS,
-    retries: false,
-    now: () => performance.now(),
-    random: Math.random,
-  });
-  const parts = readThroughParts(config);
-  const { lookup } = createReadThrough({ ...parts, source: guard, coalesce: createSolitaryLoads<Lookup>() });
-
-  return createApp({
-    lookup,
-    authenticate: createAuthenticateFor(config.auth),
-    cors: createCorsPolicy(config.corsOrigins),
-    log,
-    health: () => ({
-      upstream: { ...guard.health(), ...calls.counts() },
-      stores: [
-        { tier: 'memory', ok: true, ...parts.memory.size() },
-        { tier: 'object', ok: true },
-      ],
-    }),
+  return composeGateway(config, {
+    ...createMemory(config),
+    log: createWorkerLog(config),
+    transport: createFetchTransport(fetch),
+    coalesce: createSolitaryLoads<Lookup>(),
+    guard: (chroma) => guardObjects(config, env, chroma),
+    tiersBehind: [{ tier: 'object', ok: true }],
+    foreign,
     phase: () => 'serving',
     readHeader: (c, name) => c.req.raw.headers.get(name) ?? undefined,
     handOver: (_c, reply) => reply.report(true),
-    now: Date.now,
-    random: Math.random,
   });
 }
 
-/** One invocation's object: asks Chroma for every isolate, and keeps a terminal answer for ever. */
-export class InvocationObject extends DurableObject<Bindings> {
-  readonly #readThrough: ReadThrough;
-  readonly #replyOf = createObjectReplies();
-  readonly #log: Log;
-
-  constructor(ctx: DurableObjectState, env: Bindings) {
-    super(ctx, env);
-    const config = parseConfig(env, 'workers');
-    this.#log = createWorkerLog(config);
-    const { chroma } = createUpstream(config, createFetchTransport(fetch), this.#log, foreign);
-    const parts = readThroughParts(config);
-    this.#readThrough = createReadThrough({
-      ...parts,
-      source: guardChroma(config, chroma),
-      store: createObjectStore(ctx.storage.kv, parts.lifetimes),
-      coalesce: createCoalesce<Lookup>(),
-    });
-  }
-
-  /** What an isolate asks that must not ask upstream now. */
-  async recall(id: InvocationId): Promise<ObjectReply | undefined> {
-    const known = await this.#readThrough.recall(id);
-    return known && this.#replyOf(Promise.resolve(sourcedOf(known)));
-  }
-
-  /** The Worker's question; its outcome, good or bad, is a plain value. */
-  ask(id: InvocationId): Promise<ObjectReply> {
-    return this.#replyOf(this.#sourced(id));
-  }
-
-  async #sourced(id: InvocationId): Promise<Sourced> {
-    try {
-      return sourcedOf(await this.#readThrough.lookup(id));
-    } catch (thrown) {
-      // Only the code crosses to the isolate: the stack of what we did not expect is told here or never.
-      const err = asGatewayError(thrown);
-      if (err.code === 'internal') this.#log.event('error', 'internal error', { invocationId: id, err });
-      throw err;
-    }
-  }
-}
-
-/** The instants travel with the answer, so that two tiers never add their staleness. */
-function sourcedOf({ entry, cache, revalidated, stored, failure }: Lookup): Sourced {
-  return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored, failure };
-}
-
-function createWorkerLog(config: Config): Log {
-  return createLog({
-    level: config.logLevel,
-    write: (line) => console.log(line.trimEnd()),
-    secrets: scanFor(config.secrets),
-    now: Date.now,
+/** The objects in Chroma's place: each guards Chroma by itself, so nothing is tried twice here. */
+function guardObjects({ upstream, partition }: Config, env: Bindings, direct: ChromaSource): Guard {
+  const objects = createObjectSource({
+    stubOf: (id) => env.INVOCATIONS.getByName(`${partition}:${id}`),
+    direct,
+    // Nobody may wait here: one request cannot wake another in an isolate.
+    bulkhead: createBulkhead({ slots: upstream.maxConcurrency, queue: 0, queueTimeoutMs: 0 }),
+    timeoutMs: upstream.timeoutMs + OBJECT_SLACK_MS,
+  });
+  return createGuard({
+    source: objects,
+    recall: objects.recall,
+    deadlineMs: upstream.timeoutMs + ISOLATE_SLACK_MS,
+    retries: false,
+    now: () => performance.now(),
+    random: Math.random,
   });
 }
 

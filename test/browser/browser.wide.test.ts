@@ -1,5 +1,5 @@
 /**
- * A real browser's script on another origin (faults.md #46 to #52): reads answers and errors whole, revalidates by
+ * A real browser's script on another origin (faults #46 to #52): reads answers and errors whole, revalidates by
  * ETag and keeps what is immutable; a stranger's reads nothing.
  */
 import type { Browser, Page } from 'playwright-core';

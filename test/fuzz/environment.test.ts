@@ -1,5 +1,5 @@
 /**
- * Any environment at all (fuzz): the gateway starts with a configuration that makes sense, or says in one
+ * Any environment at all: the gateway starts with a configuration that makes sense, or says in one
  * report which variables are bad, and never a byte of a value. A failure prints fast-check's seed and the smallest
  * environment; `FUZZ_SEED=…` plays it again, `FUZZ_ENVIRONMENTS=…` plays more.
  */

@@ -1,5 +1,5 @@
 /**
- * Hostile callers and a hostile upstream at once (issue: Fuzz, faults #126). Whatever either sends: no crash, no
+ * Hostile callers and a hostile upstream at once (faults #126). Whatever either sends: no crash, no
  * internal error, no byte of the upstream token in seven encodings in any answer, header, log line or file, no
  * call to any host but upstream, nothing shown that the grant does not cover, no stall of the event loop over 50 ms.
  *

@@ -1,5 +1,5 @@
 /**
- * The two trust borders that need no socket, twenty thousand times each (issue: Fuzz): no report on an environment
+ * The two trust borders that need no socket, twenty thousand times each: no report on an environment
  * holds anything of any value, secret or not (faults #127), and no stored value but a sound one of the very id is
  * ever an entry (#97). A failure prints the seed; `FUZZ_SEED=…` plays the same again, `FUZZ_REQUESTS=…` plays more.
  */

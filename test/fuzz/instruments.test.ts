@@ -1,5 +1,5 @@
 /**
- * What the fuzz looks with (issue: Fuzz), looked at: a canary that finds nothing, or a watch that sees nothing, would
+ * What the fuzz looks with, looked at: a canary that finds nothing, or a watch that sees nothing, would
  * make every run green.
  */
 import { spawn } from 'node:child_process';

@@ -1,5 +1,5 @@
 /**
- * The fuzz where no grant is asked for (`AUTH=none`; issue: Fuzz, faults #126): every caller may read every job, so
+ * The fuzz where no grant is asked for (`AUTH=none`; faults #126): every caller may read every job, so
  * whatever credential comes along decides nothing, reaches neither upstream nor the log, and is no reason for a 401.
  * A failure prints the seed and the request's number. `FUZZ_SEED=…` plays the same again.
  */

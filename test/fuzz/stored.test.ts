@@ -1,5 +1,5 @@
 /**
- * Stored values are a trust border (faults #97; issue: Fuzz): whatever stands in the file or in an object's storage,
+ * Stored values are a trust border (faults #97): whatever stands in the file or in an object's storage,
  * a caller gets the job of the id it asked for, as upstream once gave it, or as upstream gives it now. A failure
  * prints its seed; `FUZZ_SEED=…` spoils the same values in the same way.
  */

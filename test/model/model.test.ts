@@ -1,5 +1,5 @@
 /**
- * Random histories against the model of what may be seen (issue: Model). Upstream answers late, in any order and
+ * Random histories against the model of what may be seen (faults #80 to #93). Upstream answers late, in any order and
  * anything; entries are evicted, processes end, time passes; no caller may ever see what the rules forbid.
  * A failure prints its seed and the shortest history; `MODEL_SEED=…` plays it again, `MODEL_RUNS=…` plays more.
  */

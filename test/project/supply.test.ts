@@ -1,4 +1,4 @@
-/** What we stand on: floors from published advisories (faults' version floors), exact pins, one version. */
+/** What we stand on: floors from published advisories (docs/platform.md), exact pins, one version. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { VERSION } from '../../src/domain/version.ts';

@@ -1,4 +1,4 @@
-/** What must not grow, in-process and at a tenth of its size (faults.md I, #112, #114). */
+/** What must not grow, in-process and at a tenth of its size (faults #112, #114). */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -82,7 +82,7 @@ describe('#114 forty thousand upstream calls, each with a signal and a deadline 
         now: Date.now,
         report() {},
       }),
-      bulkhead: createBulkhead({ concurrency: 16, queue: 1_000, patienceMs: 10_000 }),
+      bulkhead: createBulkhead({ slots: 16, queue: 1_000, queueTimeoutMs: 10_000 }),
       deadlineMs: 10_000,
       retries: true,
       now: Date.now,

@@ -1,5 +1,5 @@
 /**
- * Too much, too many and too long (faults.md I, #111 to #116), as far as `npm test` has time; `bench/load.ts` and
+ * Too much, too many and too long (faults #111 to #116), as far as `npm test` has time; `bench/load.ts` and
  * `bench/soak.ts` do the same at full size (docs/reliability.md).
  */
 import { setTimeout as sleep } from 'node:timers/promises';

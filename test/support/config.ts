@@ -1,7 +1,7 @@
 /** The environment as `parseConfig` reads it, with the one required variable in place. */
 
-import type { Runtime } from '../../src/config/auth.ts';
 import { type Config, ConfigError, parseConfig } from '../../src/config/config.ts';
+import type { Runtime } from '../../src/config/environment.ts';
 
 /** Long enough to be looked for, and with characters that encodings change. */
 export const CANARY = 'ck-Canary+Key/0123456789';

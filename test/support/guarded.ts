@@ -40,9 +40,12 @@ export interface Guarded {
 
 export interface GuardedOptions {
   readonly deadlineMs?: number;
-  readonly concurrency?: number;
+  readonly slots?: number;
   readonly queue?: number;
-  readonly patienceMs?: number;
+  readonly queueTimeoutMs?: number;
+  readonly retries?: boolean;
+  /** Upstream's calls go on when the deadline ends them, as a source that is stuck would. */
+  readonly ignoresAbort?: boolean;
   readonly random?: () => number;
 }
 
@@ -59,9 +62,11 @@ export function guarded(
   onCall: (call: Call) => void = () => {},
   {
     deadlineMs = 8_000,
-    concurrency = 64,
+    slots = 64,
     queue = 1_000,
-    patienceMs = 1_000,
+    queueTimeoutMs = 1_000,
+    retries = true,
+    ignoresAbort = false,
     random = () => 0,
   }: GuardedOptions = {},
 ): Guarded {
@@ -71,9 +76,9 @@ export function guarded(
     source: {
       ask(_id, signal, connection = 'any') {
         const { promise, resolve, reject } = Promise.withResolvers<Sourced>();
-        signal.addEventListener('abort', () =>
-          reject(new UpstreamFailure('upstream_timeout', 'headers', {})),
-        );
+        signal.addEventListener('abort', () => {
+          if (!ignoresAbort) reject(new UpstreamFailure('upstream_timeout', 'headers', {}));
+        });
         const call: Call = {
           number: calls.length + 1,
           at: performance.now(),
@@ -89,9 +94,9 @@ export function guarded(
         return promise;
       },
     },
-    bulkhead: createBulkhead({ concurrency, queue, patienceMs }),
+    bulkhead: createBulkhead({ slots, queue, queueTimeoutMs }),
     deadlineMs,
-    retries: true,
+    retries,
     now: () => performance.now(),
     random,
   });

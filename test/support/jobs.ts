@@ -1,8 +1,9 @@
 /** Jobs and entries as tests need them: bodies that are plainly a certain id's, in a certain state. */
 import { randomUUID } from 'node:crypto';
 import { createEntry, type Entry } from '../../src/cache/entry.ts';
-import { type InvocationId, type Job, parseJob } from '../../src/domain/job.ts';
+import type { InvocationId, Job } from '../../src/domain/job.ts';
 import { createLifetimes } from '../../src/domain/lifetime.ts';
+import { parseJob } from '../../src/domain/parse-job.ts';
 
 export const lifetimes = createLifetimes({
   inFlightTtlMs: 2_000,

@@ -46,7 +46,7 @@ export function createMapDisk(lagMs = 0): MapDisk {
       return {
         get: async (id) => read(id),
         put(id, entry) {
-          if (entry.lifetime !== 'terminal') return;
+          if (entry.lifetimeClass !== 'terminal') return;
           const held = read(id);
           const text = encodeEntry(id, entry);
           if (text === undefined || (held !== undefined && !supersedes(entry, held))) return;

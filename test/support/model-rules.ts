@@ -57,9 +57,9 @@ export function createRules({ now, tiers, reorders, clockJumps }: RulesOptions) 
   function judgeBody(known: Known, { entry, cache }: Lookup, body: string): void {
     const at = known.bodies.get(body);
     insist(at !== undefined, 'upstream never said this of this id');
-    insist(entry.storedAt === at, 'an answer has another age than it was born with');
-    insist(entry.lifetime !== 'terminal' || body === known.terminal?.body, 'a second terminal answer');
-    if (entry.lifetime === 'terminal') insist(cache !== 'stale', 'a terminal answer is called stale');
+    insist(entry.answeredAt === at, 'an answer has another age than it was born with');
+    insist(entry.lifetimeClass !== 'terminal' || body === known.terminal?.body, 'a second terminal answer');
+    if (entry.lifetimeClass === 'terminal') insist(cache !== 'stale', 'a terminal answer is called stale');
     else if (!clockJumps) judgeAge(known, cache, at);
   }
 

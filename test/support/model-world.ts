@@ -9,7 +9,8 @@ import { createReadThrough, type Lookup, type ReadThrough } from '../../src/cach
 import { decodeEntry } from '../../src/cache/stored-value.ts';
 import { GatewayError } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
-import { createObjectReplies, createObjectSource } from '../../src/stores/object/source.ts';
+import { createObjectReplies } from '../../src/stores/object/protocol.ts';
+import { createObjectSource } from '../../src/stores/object/source.ts';
 import { createObjectStore, type ObjectStorage } from '../../src/stores/object/storage.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { lifetimes } from './jobs.ts';
@@ -92,8 +93,8 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
   const objectSource = createObjectSource({
     stubOf: () => object,
     direct: { ask: async () => Promise.reject(new GatewayError('upstream_unavailable')) },
-    bulkhead: createBulkhead({ concurrency: 64, queue: 0, patienceMs: 0 }),
-    patienceMs: 60_000,
+    bulkhead: createBulkhead({ slots: 64, queue: 0, queueTimeoutMs: 0 }),
+    timeoutMs: 60_000,
   });
   const isolates = [startIsolate(), startIsolate()];
   let evictions = 0;
@@ -111,15 +112,11 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
       lifetimes,
       now,
     });
-    async function sourced(found: Lookup | Promise<Lookup>) {
-      const { entry, cache, revalidated, stored, failure } = await found;
-      return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored, failure };
-    }
     return {
-      ask: (id: InvocationId) => Promise.race([replyOf(sourced(lookup(id))), reset.promise]),
+      ask: (id: InvocationId) => Promise.race([replyOf(Promise.resolve(lookup(id))), reset.promise]),
       async recall(id: InvocationId) {
         const known = await recall(id);
-        return known && replyOf(sourced(known));
+        return known && replyOf(Promise.resolve(known));
       },
       coalesce,
       end: () => reset.reject(new Error('object reset')),

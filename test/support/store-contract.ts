@@ -168,7 +168,7 @@ export function describeStore(traits: StoreTraits, makeBed: () => Promise<StoreB
     await Promise.all(stores.map((store) => store.close()));
     for (const [n, partition] of partitions.entries()) {
       const store = await open(partition);
-      expect((await store.get(id))?.storedAt, JSON.stringify(partition.slice(0, 40))).toBe(n);
+      expect((await store.get(id))?.answeredAt, JSON.stringify(partition.slice(0, 40))).toBe(n);
       await store.close();
     }
   });
@@ -221,7 +221,7 @@ export function describeStore(traits: StoreTraits, makeBed: () => Promise<StoreB
     }
     async function observeOne(id: InvocationId): Promise<void> {
       const entry = await observer.get(id);
-      const body = entry?.lifetime === 'terminal' ? bodyOf(entry) : undefined;
+      const body = entry?.lifetimeClass === 'terminal' ? bodyOf(entry) : undefined;
       if (known.has(id) ? known.get(id) !== body : body !== undefined && !put.get(id)?.has(body))
         regressions++;
       if (body !== undefined) known.set(id, body);
@@ -238,7 +238,7 @@ export function describeStore(traits: StoreTraits, makeBed: () => Promise<StoreB
             `${Math.random()}`,
           );
           store.put(id, entry);
-          if (entry.lifetime === 'terminal') put.set(id, (put.get(id) ?? new Set()).add(bodyOf(entry)));
+          if (entry.lifetimeClass === 'terminal') put.set(id, (put.get(id) ?? new Set()).add(bodyOf(entry)));
         }
         if (n % 250 === 0) await new Promise(setImmediate);
       }

@@ -33,7 +33,7 @@ export function createObjectStore(storage: ObjectStorage, lifetimes: Lifetimes):
   return {
     get: async (id) => read(id),
     put(id, entry) {
-      if (entry.lifetime !== 'terminal') return;
+      if (entry.lifetimeClass !== 'terminal') return;
       const held = read(id);
       const value = held === undefined || supersedes(entry, held) ? encodeEntry(id, entry) : undefined;
       if (value !== undefined) storage.put(id, value);

@@ -8,9 +8,9 @@ import {
   type AclRule,
   missingRuleOf,
   redisTroubleOf,
+  replyWithin,
   troubleOfMissing,
   troubleOfReply,
-  within,
 } from './trouble.ts';
 
 /** Replies as bytes: a value is a trust border and must not be patched up on the way. */
@@ -78,7 +78,7 @@ const NEEDED_TO_WRITE: readonly AclRule[] = ['+set', '~csg:*'];
 /** Connects, then as {@link examine}; never rejects. */
 export async function connect(client: RedisClient, wanted: Wanted): Promise<Verdict> {
   try {
-    await within(client.connect(), CONNECT_MS);
+    await replyWithin(client.connect(), CONNECT_MS);
   } catch (failure) {
     return useless(failure);
   }
@@ -100,7 +100,7 @@ export async function examine(client: RedisClient, wanted: Wanted): Promise<Verd
   /** `undefined` when Redis refused. */
   async function attempt<T>(tried: AclRule, command: Promise<T>): Promise<T | undefined> {
     try {
-      return await within(command, timeoutMs);
+      return await replyWithin(command, timeoutMs);
     } catch (failure) {
       if (!(failure instanceof ErrorReply)) throw failure;
       note(tried, failure.message);

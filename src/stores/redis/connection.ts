@@ -59,7 +59,7 @@ export interface RedisConnectionOptions {
   readonly idle: () => Promise<unknown>;
 }
 
-/** Returns at once; throws only for a URL that is none. */
+/** Returns at once; throws only for what is not a Redis URL. */
 export function createRedisConnection(options: RedisConnectionOptions): RedisConnection {
   const { url, wanted, report, onDown, idle } = options;
   let client: RedisClient | undefined;
@@ -134,8 +134,8 @@ export function createRedisConnection(options: RedisConnectionOptions): RedisCon
   function become(ok: boolean, trouble: string | undefined): void {
     const before = health;
     health = trouble === undefined ? { tier: 'redis', ok } : { tier: 'redis', ok, trouble };
-    const isNews = ok !== before.ok || (ok && trouble !== before.trouble);
-    if (isNews && !isClosed) report(health);
+    const isChange = ok !== before.ok || (ok && trouble !== before.trouble);
+    if (isChange && !isClosed) report(health);
   }
 
   return {

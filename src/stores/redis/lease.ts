@@ -6,12 +6,13 @@
 import { randomUUID } from 'node:crypto';
 import { createEntry, type Entry, freshnessOf, isFromTheFuture } from '../../cache/entry.ts';
 import type { Store } from '../../cache/store.ts';
-import type { InvocationSource, Sourced } from '../../domain/answer.ts';
+import { type InvocationSource, type Sourced, sourced } from '../../domain/answer.ts';
 import { asGatewayError, GatewayError } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
-import { createLeaseNews, type LeaseOutcome, outcomeOf } from './lease-news.ts';
-import { type RedisLink, UNHURRIED } from './link.ts';
+import { within } from '../../upstream/within.ts';
+import { createLeaseOutcomes, type LeaseOutcome, outcomeOf } from './lease-outcomes.ts';
+import { IN_BACKGROUND, type RedisLink } from './link.ts';
 import { ACQUIRE, RENEW, SETTLE } from './scripts.ts';
 import { keepArguments, keyPrefix } from './store.ts';
 import type { AclRule } from './trouble.ts';
@@ -41,7 +42,7 @@ const NEEDED: readonly AclRule[] = ['+eval', '+set', '+pttl', '+pexpire', '+del'
 export function leased(source: InvocationSource, options: LeaseOptions): InvocationSource {
   const { link, store, lifetimes, deadlineMs, now } = options;
   const prefix = keyPrefix(options.partition);
-  const news = createLeaseNews(link, `${prefix}outcomes`, now);
+  const outcomes = createLeaseOutcomes(link, `${prefix}outcomes`, now);
   const leaseKey = (id: InvocationId) => `${prefix}${id}:lease`;
 
   async function ask(id: InvocationId): Promise<Sourced> {
@@ -51,23 +52,24 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     const owner = randomUUID();
     for (let waited = false; ; waited = true) {
       // Listening starts before the lease is tried, so that no outcome falls between the two.
-      const ear = news.listen(id);
+      const listener = outcomes.listen(id);
       try {
         const leftMs = deadlineAt - performance.now();
-        if (leftMs <= 0) throw new GatewayError('upstream_timeout', { reason: 'waited for the fleet' });
+        if (leftMs <= 0) waitedTooLong();
         const heldMs = await acquire(id, owner);
         if (heldMs === undefined || heldMs === 0) {
           const load = heldMs === 0 ? lead(id, owner) : source.ask(id);
-          return await (waited ? bounded(load, leftMs) : load);
+          // A load that was taken over late goes on for the others; this caller's time is up.
+          return await (waited ? within(load, leftMs, waitedTooLong) : load);
         }
         const known = await fresh(id);
-        if (known) return relay(known, waited ? 'collapsed' : 'hit');
+        if (known) return sourced(known, waited ? 'collapsed' : 'hit', true);
         const pauseMs = Math.min(RECHECK_MS, heldMs) + Math.random() * JITTER_MS;
-        const outcome = await ear.hear(Math.min(pauseMs, leftMs));
-        const told = outcome && (await sourcedFrom(id, outcome, askedAt));
-        if (told) return told;
+        const outcome = await listener.outcome(Math.min(pauseMs, leftMs));
+        const answered = outcome && (await sourcedFrom(id, outcome, askedAt));
+        if (answered) return answered;
       } finally {
-        ear.close();
+        listener.close();
       }
     }
   }
@@ -83,16 +85,16 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       const known = await fresh(id);
       if (known) {
         settle(id, owner, { outcome: 'stored' });
-        return relay(known, 'hit');
+        return sourced(known, 'hit', true);
       }
-      const sourced = await source.ask(id);
-      const { answer, answeredAt } = sourced;
+      const own = await source.ask(id);
+      const { answer, answeredAt } = own;
       if (answer.kind === 'missing') {
         settle(id, owner, { outcome: 'missing', answeredAt });
-        return sourced;
+        return own;
       }
       settle(id, owner, { outcome: 'stored' }, createEntry(answer, answeredAt, lifetimes));
-      return { ...sourced, stored: true };
+      return { ...own, stored: true };
     } catch (thrown) {
       settle(id, owner, outcomeOf(asGatewayError(thrown)));
       throw thrown;
@@ -112,9 +114,9 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     const kept = (entry && keepArguments(id, entry, now())) ?? ['', '', ''];
     const settling = {
       keys: [prefix + id, leaseKey(id)],
-      arguments: [owner, news.channel, news.message(id, outcome), ...kept],
+      arguments: [owner, outcomes.channel, outcomes.message(id, outcome), ...kept],
     };
-    link.write((client) => client.eval(SETTLE, settling), UNHURRIED).catch(() => {});
+    link.write((client) => client.eval(SETTLE, settling), IN_BACKGROUND).catch(() => {});
   }
 
   /** `undefined` when what was told does not agree with what is known: then it counts for nothing (#150). */
@@ -126,18 +128,12 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
     switch (outcome.outcome) {
       case 'stored': {
         const entry = await store.get(id);
-        return entry && isNewsSince(entry, askedAt) ? relay(entry, 'collapsed') : undefined;
+        return entry && isAnswerSince(entry, askedAt) ? sourced(entry, 'collapsed', true) : undefined;
       }
       case 'missing': {
         if (await mayBeKnown(id)) return undefined;
         const answeredAt = Math.min(outcome.answeredAt, now());
-        return {
-          answer: { kind: 'missing' },
-          answeredAt,
-          cache: 'collapsed',
-          revalidated: false,
-          stored: false,
-        };
+        return sourced({ answer: { kind: 'missing' }, answeredAt }, 'collapsed', false);
       }
       case 'failed': {
         const { code, retryAfter } = outcome;
@@ -150,9 +146,9 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   }
 
   /** An answer to our question, and not one that was there before it. */
-  function isNewsSince(entry: Entry, askedAt: number): boolean {
+  function isAnswerSince(entry: Entry, askedAt: number): boolean {
     if (freshnessOf(entry, now()) === 'fresh') return true;
-    return entry.storedAt >= askedAt && !isFromTheFuture(entry, now());
+    return entry.answeredAt >= askedAt && !isFromTheFuture(entry, now());
   }
 
   /** Whether there is anything at the id's key. What Redis does not tell may be a terminal answer. */
@@ -173,18 +169,6 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   return { ask };
 }
 
-function relay({ answer, storedAt }: Entry, cache: 'hit' | 'collapsed'): Sourced {
-  return { answer, answeredAt: storedAt, cache, revalidated: false, stored: true };
-}
-
-/** A load that was taken over late goes on for the others; this caller's time is up. */
-async function bounded(load: Promise<Sourced>, leftMs: number): Promise<Sourced> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new GatewayError('upstream_timeout', { reason: 'waited for the fleet' })),
-      leftMs,
-    );
-  });
-  return Promise.race([load, late]).finally(() => clearTimeout(timer));
+function waitedTooLong(): never {
+  throw new GatewayError('upstream_timeout', { reason: 'waited for the fleet' });
 }

@@ -4,13 +4,21 @@
  */
 import { ErrorReply } from 'redis';
 import type { StoreHealth } from '../../cache/store.ts';
+import { createBulkhead, type QueueOptions } from '../../upstream/bulkhead.ts';
 import type { Listener, RedisClient } from './client.ts';
 import { createRedisConnection } from './connection.ts';
-import { createRedisLane, type Patience } from './lane.ts';
-import { type AclRule, redisTroubleOf, within } from './trouble.ts';
+import { type AclRule, redisTroubleOf, replyWithin } from './trouble.ts';
 
 /** For a write that no caller waits for. */
-export const UNHURRIED: Patience = { ms: 5_000, isCallerWaiting: false };
+export const IN_BACKGROUND: QueueOptions = { queueTimeoutMs: 5_000, isUrgent: false };
+
+/**
+ * A millisecond or two of work for one Redis, and about what a socket takes at once. A burst waits here and not in
+ * Redis's own queue: so a command that was sent and not answered in time tells of Redis, not of the burst before it.
+ */
+const SLOTS = 64;
+/** More than one process's callers can want at once; beyond it nobody waits. */
+const QUEUE = 10_000;
 
 export type Command<T> = (client: RedisClient) => Promise<T>;
 
@@ -22,9 +30,9 @@ export interface RedisLink {
   read<T>(command: Command<T>): Promise<T>;
   /**
    * The same, and for a while not even tried after Redis refused a command (READONLY, OOM, NOAUTH …).
-   * @param patience with a burst of others before it; `timeoutMs` unless no caller waits for it
+   * @param wait urgent and for `timeoutMs` at most, unless no caller waits for it
    */
-  write<T>(command: Command<T>, patience?: Patience): Promise<T>;
+  write<T>(command: Command<T>, wait?: QueueOptions): Promise<T>;
   /** To be called at once: each connection is tried at this key, where nothing may ever be kept. */
   probeAt(key: string): void;
   /** To be called at once: holds for each connection. `onDown`: messages may be missed from here. */
@@ -42,10 +50,14 @@ export interface RedisLinkOptions {
   readonly report: (health: StoreHealth) => void;
 }
 
-/** Returns at once and connects in the background; throws only for a URL that is none. */
+/** Returns at once and connects in the background; throws only for what is not a Redis URL. */
 export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOptions): RedisLink {
-  const hurried: Patience = { ms: timeoutMs, isCallerWaiting: true };
-  const lane = createRedisLane();
+  const bulkhead = createBulkhead({
+    slots: SLOTS,
+    queue: QUEUE,
+    queueTimeoutMs: timeoutMs,
+    refuse: (reason) => new Error(`too many commands for Redis: ${reason}`),
+  });
   const underWay = new Set<Promise<unknown>>();
   const onDowns: (() => void)[] = [];
   const wanted = { probeKeys: [] as string[], channels: [] as [string, Listener][], timeoutMs };
@@ -65,18 +77,18 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
   });
   let closed = false;
 
-  function run<T>(command: Command<T>, patience: Patience = hurried): Promise<T> {
-    const reply = attempt(command, patience);
+  function run<T>(command: Command<T>, wait: QueueOptions = {}): Promise<T> {
+    const reply = attempt(command, wait);
     underWay.add(reply);
     return reply.finally(() => underWay.delete(reply));
   }
 
-  async function attempt<T>(command: Command<T>, patience: Patience): Promise<T> {
+  async function attempt<T>(command: Command<T>, wait: QueueOptions): Promise<T> {
     if (closed) throw new Error('Redis is no longer asked');
     if (connection.client() === undefined && booting !== undefined)
-      await within(booting, patience.ms).catch(giveUpBoot);
+      await replyWithin(booting, wait.queueTimeoutMs ?? timeoutMs).catch(giveUpBoot);
     if (connection.client() === undefined) throw new Error('Redis is away');
-    return lane.run(patience, () => send(command));
+    return bulkhead.run(() => send(command), wait);
   }
 
   function giveUpBoot(slow: unknown): void {
@@ -88,7 +100,7 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
     const active = connection.client();
     if (active === undefined) throw new Error('Redis is away');
     try {
-      return await within(command(active), timeoutMs);
+      return await replyWithin(command(active), timeoutMs);
     } catch (failure) {
       if (failure instanceof ErrorReply) connection.refuse(active, redisTroubleOf(failure));
       else connection.lose(active, redisTroubleOf(failure));
@@ -100,10 +112,10 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
     isUp: () => connection.client() !== undefined,
     lacks: connection.lacks,
     read: (command) => run(command),
-    async write(command, patience) {
+    async write(command, wait) {
       if (connection.client() !== undefined && !connection.isWritable())
         throw new Error('Redis refuses writes');
-      const reply = await run(command, patience);
+      const reply = await run(command, wait);
       connection.prove();
       return reply;
     },
@@ -115,7 +127,7 @@ export function createRedisLink({ url, timeoutMs = 50, report }: RedisLinkOption
     health: connection.health,
     async close() {
       closed = true;
-      // What was asked is answered first, each within its own patience: a graceful stop loses no write.
+      // What was asked is answered first, each within its own time: a graceful stop loses no write.
       await idle();
       connection.close();
     },

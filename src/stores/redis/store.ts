@@ -16,7 +16,7 @@ import {
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
 import type { RedisClient } from './client.ts';
-import { type RedisLink, UNHURRIED } from './link.ts';
+import { IN_BACKGROUND, type RedisLink } from './link.ts';
 import { DISCARD, KEEP } from './scripts.ts';
 
 export interface RedisStoreOptions {
@@ -69,7 +69,7 @@ export function createRedisStore({ link, partition, lifetimes, now }: RedisStore
     put(id, entry) {
       const kept = keepArguments(id, entry, now());
       if (kept === undefined) return;
-      link.write((client) => keep(client, prefix + id, kept), UNHURRIED).catch(() => {});
+      link.write((client) => keep(client, prefix + id, kept), IN_BACKGROUND).catch(() => {});
     },
     health: () => link.health(),
     close: () => link.close(),
@@ -88,7 +88,7 @@ export type KeepArguments = [text: string, freshMs: string, expiryMs: string];
 export function keepArguments(id: InvocationId, entry: Entry, now: number): KeepArguments | undefined {
   const text = encodeEntry(id, entry);
   if (text === undefined) return undefined;
-  if (entry.lifetime === 'terminal') return [text, '0', ''];
+  if (entry.lifetimeClass === 'terminal') return [text, '0', ''];
   const expiryMs = Math.ceil(deleteAtOf(entry) - now);
-  return expiryMs > 0 ? [text, String(entry.windows.freshMs), String(expiryMs)] : undefined;
+  return expiryMs > 0 ? [text, String(entry.lifetime.freshMs), String(expiryMs)] : undefined;
 }

@@ -8,11 +8,11 @@ import { ErrorReply } from 'redis';
 const LATE_MS = 20;
 
 /**
- * Rejects when `promise` takes longer than `ms`. The clock starts when the command is on its way and stops
- * after one more look at the sockets, and a busy event loop earns half as much again: our own work must not
- * count as a slow Redis.
+ * Rejects when Redis takes longer than `ms` for its reply. Not the plain `within` of `upstream/`: our own work must
+ * not count as a slow Redis (#95). So the time starts when the command is on its way and ends after one more look at
+ * the sockets, and a busy event loop earns half as much again.
  */
-export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
+export function replyWithin<T>(reply: Promise<T>, ms: number): Promise<T> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
     const lookOnceMore = () => setImmediate(() => reject(new RedisSlow()));
@@ -27,7 +27,7 @@ export function within<T>(promise: Promise<T>, ms: number): Promise<T> {
       clearImmediate(sent);
       clearTimeout(timer);
     };
-    promise.finally(done).then(resolve, reject);
+    reply.finally(done).then(resolve, reject);
   });
 }
 

@@ -64,7 +64,7 @@ export function createBacklog(held: () => Iterable<readonly [InvocationId, Entry
   return {
     get: (id) => puts.get(id)?.entry,
     put(id, entry) {
-      if (entry.lifetime !== 'terminal' || puts.has(id)) return false;
+      if (entry.lifetimeClass !== 'terminal' || puts.has(id)) return false;
       const text = encodeEntry(id, entry);
       if (text === undefined || waitingBytes + text.length > MAX_WAITING_BYTES) return false;
       puts.set(id, { entry, text });

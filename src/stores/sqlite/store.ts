@@ -9,6 +9,7 @@ import type { Store, StoreHealth } from '../../cache/store.ts';
 import { decodeEntry, partitionName } from '../../cache/stored-value.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
+import { within } from '../../upstream/within.ts';
 import { createBacklog } from './backlog.ts';
 import { LOCKED, LOST, type SqliteTrouble } from './file.ts';
 import { refuseWrongPath } from './path.ts';
@@ -37,14 +38,14 @@ const BATCH_MS = 50;
 const SLICE_MS = 5;
 /** An idle file is looked at this often; one that was lost is told of at least this long. */
 const CHECK_MS = 1_000;
-/** The thread's patience with another process's lock; the batch waits on after that. */
+/** How long the thread waits for another process's lock; the batch waits on after that. */
 const BUSY_MS = 500;
 /** After trouble the file is left alone this long, doubling up to the second. */
 const RETRY_MS = { first: 100, last: 5_000 };
 /** An order that takes longer is trouble worth telling, though it may still succeed. */
 const SLOW_MS = 1_000;
 /** What a boot, and a graceful stop, spend on a file that does not answer. */
-const PATIENCE_MS = { boot: 2_000, close: 8_000 };
+const WAIT_MS = { boot: 2_000, close: 8_000 };
 /** What the thread has after that, to close the file. */
 const THREAD_END_MS = 1_000;
 
@@ -147,11 +148,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     become({ tier: 'sqlite', ok: false, trouble: LOST });
   }
 
-  /** A lost file is news in any other trouble too. */
+  /** A lost file is reported in any other trouble too. */
   function become(next: StoreHealth): void {
-    const isNews = next.ok !== health.ok || (next.trouble === LOST && health.trouble !== LOST);
+    const isChange = next.ok !== health.ok || (next.trouble === LOST && health.trouble !== LOST);
     health = next;
-    if (isNews) report(next);
+    if (isChange) report(next);
   }
 
   function read(id: InvocationId): Entry | undefined {
@@ -166,7 +167,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   }
 
   // An empty order opens the file.
-  await Promise.race([flush(), pause(PATIENCE_MS.boot)]);
+  await within(flush(), WAIT_MS.boot, () => {});
 
   return {
     get: (id) => Promise.resolve(backlog.get(id) ?? read(id)),
@@ -180,12 +181,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       closed = true;
       clearTimeout(timer);
       reader.close();
-      await Promise.race([flushLast(), pause(PATIENCE_MS.close)]);
+      await within(flushLast(), WAIT_MS.close, () => {});
       await thread.close(THREAD_END_MS);
     },
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -9,8 +9,8 @@ import type { WriteOrder, WriterOptions, WriterReply } from './writer.ts';
 export interface WriterThread {
   /** Never rejects. The caller waits for one reply before it gives the next order. */
   write(order: WriteOrder): Promise<WriterReply>;
-  /** Lets the thread finish and close the file; ends it after `patienceMs`. */
-  close(patienceMs: number): Promise<void>;
+  /** Lets the thread finish and close the file; ends it after `timeoutMs`. */
+  close(timeoutMs: number): Promise<void>;
 }
 
 export function createWriterThread(options: Omit<WriterOptions, 'generation'>): WriterThread {
@@ -48,11 +48,11 @@ export function createWriterThread(options: Omit<WriterOptions, 'generation'>): 
       worker.postMessage(order);
       return reply;
     },
-    async close(patienceMs) {
+    async close(timeoutMs) {
       const closing = worker;
       if (closing === undefined) return;
       closing.ref();
-      const late = setTimeout(() => void closing.terminate(), patienceMs);
+      const late = setTimeout(() => void closing.terminate(), timeoutMs);
       await new Promise((resolve) => {
         closing.once('exit', resolve);
         closing.postMessage({ order: 'close' });

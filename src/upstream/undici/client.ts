@@ -56,8 +56,8 @@ export function createUndiciClient(origin: string, connect: buildConnector.conne
         // An idle connection may also break just before the request begins: then nothing was sent at all.
         const isDead = isOld === undefined ? hasServed : isOld && socket?.bytesRead === bytesBefore;
         const isReset = fault !== error && fault.kind === 'reset'; // and no failure to connect
-        const told = isReset && isDead ? new TransportFault('dead_connection', error) : fault;
-        handler.onResponseError?.(controller, told);
+        const seen = isReset && isDead ? new TransportFault('dead_connection', error) : fault;
+        handler.onResponseError?.(controller, seen);
       },
     } satisfies Dispatcher.DispatchHandler);
   };

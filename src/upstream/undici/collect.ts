@@ -12,9 +12,9 @@ import {
 /**
  * A body that is not wanted whole is read to a bound all the same, to keep its connection; beyond that it is not
  * worth it.
- * @param resolve told at most once of a head and what is had of its body
- * @param fail told what undici threw
- * @param reject told the signal's reason, or what the request's own functions threw: a bug
+ * @param resolve called at most once, with a head and what is had of its body
+ * @param fail called with what undici threw
+ * @param reject called with the signal's reason, or what the request's own functions threw: a bug
  */
 export function collect(
   { signal, maxBytes, wishFor, onProgress }: UpstreamRequest,

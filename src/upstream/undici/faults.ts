@@ -1,5 +1,5 @@
 /**
- * What kind of failure undici, Node or OpenSSL means (facts M7): by where it happened and by code, never by text,
+ * What kind of failure undici, Node or OpenSSL means (platform M7): by where it happened and by code, never by text,
  * but for undici's one code with two meanings. The lists are closed and the codes are not: what is not listed is
  * a TLS verdict while a secure connection is made, the system's refusal if it is an errno, else `unknown`.
  */

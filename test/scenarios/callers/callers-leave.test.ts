@@ -1,4 +1,4 @@
-/** A caller that leaves ends nothing for the others, and leaves nothing behind (faults.md I, #110). */
+/** A caller that leaves ends nothing for the others, and leaves nothing behind (faults #110). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask, readyz } from '../../support/ask.ts';

@@ -1,4 +1,4 @@
-/** What a request may ask of a cache (faults.md A, #17, #18): If-None-Match in every form, and nothing else. */
+/** What a request may ask of a cache (faults #17, #18): If-None-Match in every form, and nothing else. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
 import { RUNTIMES } from '../../support/gateway.ts';

@@ -1,5 +1,5 @@
 /**
- * Every error there is, as a browser's script meets it (faults.md D, #51): CORS headers, `Vary` and all, because who
+ * Every error there is, as a browser's script meets it (faults #51): CORS headers, `Vary` and all, because who
  * cannot read an error cannot act on it. Each code is produced by a real fault, none is left out.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

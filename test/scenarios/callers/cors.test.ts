@@ -1,4 +1,4 @@
-/** What a browser's script may read (faults.md D, #46 to #52): exact origins, fixed lists, never credentials. */
+/** What a browser's script may read (faults #46 to #52): exact origins, fixed lists, never credentials. */
 import { Agent, cacheStores, interceptors, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';

@@ -27,7 +27,10 @@ function appWith(change: Partial<AppDeps>): App {
       secrets: createSecretScan([SECRET]),
       now: Date.now,
     }),
-    health: () => ({ upstream: {}, stores: [] }),
+    health: () => ({
+      upstream: { breaker: 'closed', calls: 0, failures: 0, contractDrift: 0 },
+      stores: [],
+    }),
     phase: () => 'serving',
     readHeader: (c: Context, name) => c.req.raw.headers.get(name) ?? undefined,
     handOver: (_c, reply) => reply.report(true),

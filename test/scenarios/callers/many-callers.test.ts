@@ -1,4 +1,4 @@
-/** Callers that want too much at once (faults.md B, #31): pipelines, floods, idle crowds. Others do not notice. */
+/** Callers that want too much at once (faults #31): pipelines, floods, idle crowds. Others do not notice. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask } from '../../support/ask.ts';

@@ -1,4 +1,4 @@
-/** Methods and bodies (faults.md A, #13 to #16): only GET and HEAD ask, and a body is nobody's business. */
+/** Methods and bodies (faults #13 to #16): only GET and HEAD ask, and a body is nobody's business. */
 import { describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
 import { RUNTIMES } from '../../support/gateway.ts';

@@ -1,4 +1,4 @@
-/** Paths and identifiers (faults.md A, #1 to #11): what is a lookup, and what never becomes one. */
+/** Paths and identifiers (faults #1 to #11): what is a lookup, and what never becomes one. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
 import { RUNTIMES, TOKEN } from '../../support/gateway.ts';

@@ -1,5 +1,5 @@
 /**
- * What a request says of itself (faults.md B, #20, #23, #24, #29, #30, #32): no target, no host and no header of a
+ * What a request says of itself (faults #20, #23, #24, #29, #30, #32): no target, no host and no header of a
  * caller decides where upstream is, what it hears or what is kept.
  */
 import { createServer, type Server } from 'node:net';

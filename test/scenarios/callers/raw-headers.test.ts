@@ -1,4 +1,4 @@
-/** Header lines no client sends (faults.md B, #22, #25): hosts, odd names, too many; and what they leave in the log (#129). */
+/** Header lines no client sends (faults #22, #25): hosts, odd names, too many; and what they leave in the log (#129). */
 import { describe, expect, it } from 'vitest';
 import { ask } from '../../support/ask.ts';
 import { RUNTIMES } from '../../support/gateway.ts';

@@ -1,4 +1,4 @@
-/** Framing and protocols (faults.md B, #19, #21, #26) byte by byte: what two parsers might read differently. */
+/** Framing and protocols (faults #19, #21, #26) byte by byte: what two parsers might read differently. */
 import { describe, expect, it } from 'vitest';
 import { RUNTIMES } from '../../support/gateway.ts';
 import { useRawRig } from '../../support/raw-rig.ts';

@@ -1,5 +1,5 @@
 /**
- * Callers that are slow, silent or deaf (faults.md B, #27, #28): cut off in time, and the others do not notice. By the
+ * Callers that are slow, silent or deaf (faults #27, #28): cut off in time, and the others do not notice. By the
  * sidecar's real limits, side by side, so that the longest of them is the time this takes.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

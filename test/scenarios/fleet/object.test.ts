@@ -38,7 +38,7 @@ describe('isolates and objects', () => {
   });
   afterEach(() => {
     simulator.heal();
-    // What workerd says when a promise is awaited in another request than its own (facts M16).
+    // What workerd says when a promise is awaited in another request than its own (platform M16).
     expect(gateway.printed()).not.toMatch(/different request|never generate|hung|internal error/i);
   });
   afterAll(async () => {

@@ -1,4 +1,4 @@
-/** A rotated upstream token (faults.md #90): the store is kept with `CACHE_PARTITION` set, disjoint without. */
+/** A rotated upstream token (faults #90): the store is kept with `CACHE_PARTITION` set, disjoint without. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

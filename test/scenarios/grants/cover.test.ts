@@ -1,4 +1,4 @@
-/** What a good grant covers, and for how long it is remembered (faults.md C), end to end. */
+/** What a good grant covers, and for how long it is remembered (faults #33 to #44), end to end. */
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { newId } from '../../support/ask.ts';

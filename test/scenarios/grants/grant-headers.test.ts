@@ -1,5 +1,5 @@
 /**
- * How a grant is shown, and what is none for want of it (faults.md #24, #29, #33, #51), end to end. Raw sockets, for
+ * How a grant is shown, and what is none for want of it (faults #24, #29, #33, #51), end to end. Raw sockets, for
  * what no client would send.
  */
 import { beforeAll, describe, expect, it } from 'vitest';

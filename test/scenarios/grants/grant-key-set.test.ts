@@ -1,5 +1,5 @@
 /**
- * Grants that an identity provider signs (faults.md C), end to end: a real provider on a loopback port that
+ * Grants that an identity provider signs (faults #33 to #44), end to end: a real provider on a loopback port that
  * counts, and a trap that nobody may ever call.
  */
 import type { RequestListener } from 'node:http';

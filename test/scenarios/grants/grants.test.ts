@@ -1,5 +1,5 @@
 /**
- * Which tokens are no grants (faults.md #34, #36, #37, #38), end to end and against the real clock. What needs a clock
+ * Which tokens are no grants (faults #34, #36, #37, #38), end to end and against the real clock. What needs a clock
  * moved by hand stands in test/http.
  */
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -1,5 +1,5 @@
 /**
- * Any number of callers of one id cost one upstream call, and all get its outcome (faults.md I, #107 to #109).
+ * Any number of callers of one id cost one upstream call, and all get its outcome (faults #107 to #109).
  * A herd of ten thousand sockets on the sidecar; a thousand over four isolates on workerd.
  */
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,4 @@
-/** No id ever gets another id's body, however ids, delays, sockets and leaving callers mix (faults.md G, #83). */
+/** No id ever gets another id's body, however ids, delays, sockets and leaving callers mix (faults #83). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../../../simulator/simulator.ts';
 import { type Caller, gather, tally } from '../../support/callers.ts';

@@ -1,4 +1,4 @@
-/** What callers see of a job's life, through real sockets and on a durable tier (faults.md G). */
+/** What callers see of a job's life, through real sockets and on a durable tier (faults #80 to #93). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Step } from '../../../simulator/script.ts';

@@ -1,4 +1,4 @@
-/** A memory too small for what is asked: entries come and go, and no caller notices (faults.md G, #82, #91, #94). */
+/** A memory too small for what is asked: entries come and go, and no caller notices (faults #82, #91, #94). */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask, newId } from '../../support/ask.ts';

@@ -42,7 +42,7 @@ describe.each(ROWS)('a Worker with %s', (_what, env, allowed) => {
     expect(gateway.printed()).not.toContain('canary');
   });
 
-  it.each(PATHS)('§6 %s: 500 internal with the usual headers, and a preflight is a 204', async (path) => {
+  it.each(PATHS)('%s: 500 internal with the usual headers, and a preflight is a 204', async (path) => {
     for (const method of ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS']) {
       const { status, headers, text } = await askAt(gateway.url + path, {
         method,
@@ -75,7 +75,7 @@ describe.each(ROWS)('a Worker with %s', (_what, env, allowed) => {
     }
   });
 
-  it('§6 a stranger may not read it, unless everybody may', async () => {
+  it('a stranger may not read it, unless everybody may', async () => {
     const { status, headers } = await askAt(gateway.url + PATHS[2]!, {
       headers: { origin: 'https://stranger.example' },
     });

@@ -1,4 +1,4 @@
-/** An upstream that is not there (faults.md #53 to #55): what is known keeps coming, honestly labelled. */
+/** An upstream that is not there (faults #53 to #55): what is known keeps coming, honestly labelled. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Asked, ask, newId } from '../../support/ask.ts';
 import { freePort } from '../../support/free-port.ts';

@@ -1,4 +1,4 @@
-/** How much upstream may cost us: bytes, memory, time (faults.md #60, #67, #73). */
+/** How much upstream may cost us: bytes, memory, time (faults #60, #67, #73). */
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';

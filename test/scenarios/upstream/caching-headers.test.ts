@@ -1,4 +1,4 @@
-/** Upstream's own caching headers decide nothing (faults.md #78): the status in the body does. */
+/** Upstream's own caching headers decide nothing (faults #78): the status in the body does. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';

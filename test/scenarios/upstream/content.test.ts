@@ -1,4 +1,4 @@
-/** What an answer's content may be (faults.md F): only a complete, valid job about this very id is kept. */
+/** What an answer's content may be (faults #66 to #74): only a complete, valid job about this very id is kept. */
 import { describe, expect, it } from 'vitest';
 import { newId, readyz } from '../../support/ask.ts';
 import { type Body, useContentRig } from '../../support/content-rig.ts';

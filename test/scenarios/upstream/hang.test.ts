@@ -1,4 +1,4 @@
-/** An upstream that hangs, in every phase of a call (faults.md #57): the one deadline ends it. */
+/** An upstream that hangs, in every phase of a call (faults #57): the one deadline ends it. */
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';

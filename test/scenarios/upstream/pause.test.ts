@@ -1,4 +1,4 @@
-/** An upstream that wants to be left alone: 429 (faults.md #64) and 401, through real sockets. */
+/** An upstream that wants to be left alone: 429 (faults #64) and 401, through real sockets. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Asked, ask, newId } from '../../support/ask.ts';
 import { type Gateway, RUNTIMES, startNode, startWorkerd } from '../../support/gateway.ts';

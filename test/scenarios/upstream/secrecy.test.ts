@@ -1,4 +1,4 @@
-/** What must stay between upstream and us (faults.md #75, #76, #77): its headers, our token, its words. */
+/** What must stay between upstream and us (faults #75, #76, #77): its headers, our token, its words. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
 import { useContentRig } from '../../support/content-rig.ts';

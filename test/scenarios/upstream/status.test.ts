@@ -24,7 +24,7 @@ describe.each(RUNTIMES)('upstream statuses on %s', (runtime) => {
     if (!rows.includes(row)) it.skip(`#153 ${nameOf(row)}: workerd shows no field without a value`, () => {});
   }
   it.each(rows.map((row) => [nameOf(row), row.code, row] as const))(
-    '%s becomes %s',
+    '#79 #153 %s, with an odd reason phrase, becomes %s',
     async (_name, code, row) => {
       const words = '{"error":"ChromaError","message":"SECRET WORDS"}';
       const asked = await rig.fault(

@@ -1,5 +1,5 @@
 /**
- * A storm (faults.md #65, scaled to seconds): upstream fails for everybody, hundreds of questions a second go on.
+ * A storm (faults #65, scaled to seconds): upstream fails for everybody, hundreds of questions a second go on.
  * Callers learn it at once and are told when to come back, upstream is left alone but for one probe, known jobs
  * keep coming, and all is well when the probe succeeds.
  */

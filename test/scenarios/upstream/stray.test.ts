@@ -1,4 +1,4 @@
-/** What was not asked for (faults.md #62, #63): bytes and responses out of turn, and redirects elsewhere. */
+/** What was not asked for (faults #62, #63): bytes and responses out of turn, and redirects elsewhere. */
 import { describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
 import { RUNTIMES } from '../../support/gateway.ts';

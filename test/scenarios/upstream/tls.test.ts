@@ -1,4 +1,4 @@
-/** TLS towards upstream (faults.md #56): a certificate that is not good gets no byte of the token. */
+/** TLS towards upstream (faults #56): a certificate that is not good gets no byte of the token. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
 import { type Certificate, makeCertificates } from '../../support/certificates.ts';
@@ -115,7 +115,7 @@ describe.runIf(certificates)('TLS towards upstream', () => {
           expect(line?.cause).toEqual(typeof cause === 'string' ? cause : expect.stringMatching(cause));
           expect(upstream.connections()).toBe(1);
         } else {
-          // workerd tells TLS from other failures by nothing (facts M21; contract §6), so it is tried twice.
+          // workerd tells TLS from other failures by nothing (platform M21; contract §6), so it is tried twice.
           expect([status, error.error, error.retryable]).toEqual([503, 'upstream_unavailable', true]);
           expect(upstream.connections()).toBeLessThanOrEqual(2);
         }

@@ -1,11 +1,11 @@
-/** Faults on an established connection (faults.md E): reset, cut, lying, garbage. */
+/** Faults on an established connection (faults #58 to #61): reset, cut, lying, garbage. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ask } from '../../support/ask.ts';
 import { RUNTIMES } from '../../support/gateway.ts';
 import { answer, jobText, type RawScript, response } from '../../support/raw-upstream.ts';
 import { useRig } from '../../support/upstream-rig.ts';
 
-/** What cannot be shown on workerd, and why; facts M21: it reports every parser error as a lost connection. */
+/** What cannot be shown on workerd, and why; platform M21: it reports every parser error as a lost connection. */
 const NOT_ON_WORKERD: Readonly<Record<string, string>> = {
   'Content-Length and Transfer-Encoding': "workerd's parser lets Transfer-Encoding win (RFC 9112 §6.3)",
   '20 KB of headers': "workerd's parser takes them: it is an answer",
@@ -125,7 +125,7 @@ describe.each(RUNTIMES)('upstream transport on %s', (runtime) => {
     const asked = await rig.fault(script);
     const { error, status, id, calls } = asked;
     if (runtime === 'workerd' && error.error === 'upstream_unavailable') {
-      // "Network connection lost." of garbage and of a reset alike (facts M21): so it is tried once more.
+      // "Network connection lost." of garbage and of a reset alike (platform M21): so it is tried once more.
       expect([status, calls]).toEqual([503, 2]);
       await rig.failures(id, 2);
     } else {

@@ -8,7 +8,7 @@ import {
   isFromTheFuture,
   supersedes,
 } from '../../../src/cache/entry.ts';
-import { parseJob } from '../../../src/domain/job.ts';
+import { parseJob } from '../../../src/domain/parse-job.ts';
 import { COMPLETE, entryOf, FAILED, jobOf, lifetimes, newId } from '../../support/jobs.ts';
 
 const AT = 1_795_435_200_000;
@@ -103,8 +103,8 @@ describe('which of two entries stays', () => {
       fc.property(fc.array(entry, { minLength: 1, maxLength: 12 }), (entries) => {
         let held = entries[0]!;
         for (const incoming of entries.slice(1)) if (supersedes(incoming, held)) held = incoming;
-        const first = entries.find(({ lifetime }) => lifetime === 'terminal');
-        if (first === undefined) expect(held.lifetime).not.toBe('terminal');
+        const first = entries.find(({ lifetimeClass }) => lifetimeClass === 'terminal');
+        if (first === undefined) expect(held.lifetimeClass).not.toBe('terminal');
         else expect(held).toBe(first);
       }),
       { numRuns: 5_000 },

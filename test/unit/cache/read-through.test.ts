@@ -163,7 +163,7 @@ describe('tiers', () => {
       source: {
         async ask(id) {
           const { entry, cache, revalidated, stored } = await inner.lookup(id);
-          return { answer: entry.answer, answeredAt: entry.storedAt, cache, revalidated, stored };
+          return { answer: entry.answer, answeredAt: entry.answeredAt, cache, revalidated, stored };
         },
       },
       coalesce: createSolitaryLoads<Lookup>(),
@@ -175,7 +175,7 @@ describe('tiers', () => {
     const answeredAt = clock.now();
     clock.move(TTL - 1);
     const shown = await outer.lookup(id);
-    expect(shown).toMatchObject({ cache: 'hit', entry: { storedAt: answeredAt } });
+    expect(shown).toMatchObject({ cache: 'hit', entry: { answeredAt: answeredAt } });
     expect(staleAtOf(shown.entry)).toBe(answeredAt + TTL);
     clock.move(1);
     expect(statusOf(await through(outer.lookup, id, (question) => question.job(COMPLETE)))).toBe('complete');
@@ -187,9 +187,9 @@ describe('tiers', () => {
     const id = newId();
     const old = entryOf(id, 'processing', clock.now() - 60_000);
     const stale = await through(lookup, id, (question) =>
-      question.say({ answer: old.answer, answeredAt: old.storedAt, cache: 'stale' }),
+      question.say({ answer: old.answer, answeredAt: old.answeredAt, cache: 'stale' }),
     );
-    expect(stale).toMatchObject({ cache: 'stale', entry: { storedAt: old.storedAt } });
+    expect(stale).toMatchObject({ cache: 'stale', entry: { answeredAt: old.answeredAt } });
     await through(lookup, id, (question) => question.job(COMPLETE)); // not fresh here either: asked again
     expect(source.asked).toHaveLength(2);
   });

@@ -60,7 +60,7 @@ it('counts the windows of time anew with what is configured today', () => {
   const text = encodeEntry(id, entryOf(id, 'processing', 1_000))!;
   const today = createLifetimes({ inFlightTtlMs: 7, notFoundTtlMs: 0, staleIfErrorMs: 11 });
   const entry = decodeEntry(id, text, today)!;
-  expect([entry.storedAt, staleAtOf(entry), deleteAtOf(entry)]).toEqual([1_000, 1_007, 1_018]);
+  expect([entry.answeredAt, staleAtOf(entry), deleteAtOf(entry)]).toEqual([1_000, 1_007, 1_018]);
 });
 
 it('encodes neither a 404 (#84) nor a body beyond the bound', () => {

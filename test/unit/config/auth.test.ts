@@ -106,68 +106,6 @@ describe('AUTH=grant', () => {
   });
 });
 
-describe('GRANT_SECRET_FILE', () => {
-  const FILE = '/run/secrets/grant';
-  const FROM_FILE = { AUTH: 'grant', GRANT_SECRET_FILE: FILE };
-
-  it('is GRANT_SECRET in a file: trimmed, a list, and out of the log', () => {
-    const { auth, secrets } = read(FROM_FILE, { files: { [FILE]: `\ufeff ${SECRET},${OTHER} \r\n\n` } });
-    expect(auth).toEqual({
-      kind: 'grant',
-      keys: { secrets: [SECRET, OTHER] },
-      audience: 'chroma-sync-gateway',
-      issuer: undefined,
-    });
-    expect(secrets).toEqual([CANARY, SECRET, OTHER]);
-  });
-  it('blank is unset', () => {
-    const { auth } = read({ AUTH: 'grant', GRANT_SECRET: SECRET, GRANT_SECRET_FILE: ' ' });
-    expect(auth).toMatchObject({ keys: { secrets: [SECRET] } });
-  });
-  it('#127 that is missing or empty is refused, and its path not told', () => {
-    for (const AUTH of ['grant', 'none', undefined]) {
-      const env = { ...FROM_FILE, AUTH };
-      expect(problemsOf(env)).toEqual(['GRANT_SECRET_FILE: names a file that cannot be read']);
-      expect(problemsOf(env, { files: { [FILE]: ' \n' } })).toEqual([
-        'GRANT_SECRET_FILE: names an empty file',
-      ]);
-    }
-  });
-  it.each([
-    ['31 bytes', `${SECRET.slice(1)}\n`],
-    ['a short one behind a long one', `${SECRET},short\n`],
-    ['a list that ends in a comma', `${SECRET},\n`],
-    ['bytes that are no text', Buffer.from([...Buffer.alloc(32, 'x'), 0xff, 0xfe]).toString()],
-  ])('#127 with %s is refused by its own name', (_what, content) => {
-    expect(badNamesOf(FROM_FILE, { files: { [FILE]: content } })).toEqual(['GRANT_SECRET_FILE']);
-  });
-  it('#127 a secret that was read in part (U+FFFD) is refused wherever it comes from', () => {
-    expect(badNamesOf({ AUTH: 'grant', GRANT_SECRET: `${SECRET}\ufffd` })).toEqual(['GRANT_SECRET']);
-  });
-  it('#127 together with GRANT_SECRET is refused, whatever AUTH says', () => {
-    for (const AUTH of ['grant', 'none', undefined]) {
-      const env = { ...FROM_FILE, AUTH, GRANT_SECRET: SECRET };
-      expect(problemsOf(env, { files: { [FILE]: SECRET } })).toEqual([
-        'GRANT_SECRET_FILE: must not be set together with GRANT_SECRET',
-      ]);
-    }
-  });
-  it('#127 together with GRANT_JWKS_URL is refused: keys are of one kind', () => {
-    const env = { ...FROM_FILE, GRANT_JWKS_URL };
-    expect(problemsOf(env, { files: { [FILE]: SECRET } })).toEqual([
-      'GRANT_JWKS_URL: must not be set together with GRANT_SECRET_FILE: keys are of one kind',
-    ]);
-    expect(badNamesOf(env)).toEqual(['GRANT_SECRET_FILE', 'GRANT_JWKS_URL']);
-  });
-  it('#127 works on Node only', () => {
-    for (const AUTH of ['grant', 'none']) {
-      expect(problemsOf({ ...FROM_FILE, AUTH }, { runtime: 'workers' })).toEqual([
-        'GRANT_SECRET_FILE: works on Node only',
-      ]);
-    }
-  });
-});
-
 describe('HOST', () => {
   it('an IPv6 address may be written in brackets', () => {
     expect([read({ HOST: '[::1]' }).host, read({ HOST: '::1' }).host]).toEqual(['::1', '::1']);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { coverOf, covers, type Grant, parseClaims, parseGrantSecrets } from '../../../src/domain/grant.ts';
-import { type InvocationId, type JobScope, parseInvocationId, parseJob } from '../../../src/domain/job.ts';
+import { type InvocationId, type JobScope, parseInvocationId } from '../../../src/domain/job.ts';
+import { parseJob } from '../../../src/domain/parse-job.ts';
 
 const NOW = 1_795_435_200_000;
 const ID = id('3c90c3cc-0d44-4b50-8888-8dd25736052a');

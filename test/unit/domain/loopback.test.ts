@@ -1,4 +1,4 @@
-/** Which `Host` headers mean this machine and nothing that a stranger's DNS could point here (faults.md #151). */
+/** Which `Host` headers mean this machine and nothing that a stranger's DNS could point here (faults #151). */
 import { describe, expect, it } from 'vitest';
 import { isLoopbackHost } from '../../../src/domain/loopback.ts';
 

@@ -1,65 +1,6 @@
-/** The guard (contract §6): one retry within a budget, a breaker with one probe, pauses, one deadline. */
+/** The guard (contract §6): its one retry, its one deadline, its slots and its clock. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Sourced } from '../../../src/domain/answer.ts';
-import { asGatewayError, type ErrorCode } from '../../../src/domain/errors.ts';
-import { type InvocationId, parseInvocationId } from '../../../src/domain/job.ts';
-import { createBulkhead } from '../../../src/upstream/bulkhead.ts';
-import type { ChromaSource } from '../../../src/upstream/chroma-source.ts';
-import { UpstreamFailure } from '../../../src/upstream/failure.ts';
-import { createGuard } from '../../../src/upstream/guard.ts';
-
-const ID = parseInvocationId('3c90c3cc-0d44-4b50-8888-8dd25736052a') as InvocationId;
-const GOOD: Sourced = {
-  answer: { kind: 'missing' },
-  answeredAt: 0,
-  cache: 'miss',
-  revalidated: false,
-  stored: false,
-};
-
-type Script = (call: number, signal: AbortSignal) => Promise<Sourced>;
-
-function build(
-  script: Script,
-  { retries = true, deadlineMs = 8_000, concurrency = 64, random = (): number => 0 } = {},
-) {
-  let calls = 0;
-  const source: ChromaSource = { ask: (_id, signal) => script(++calls, signal) };
-  const bulkhead = createBulkhead({ concurrency, queue: 1_000, patienceMs: 1_000 });
-  const guard = createGuard({ source, bulkhead, deadlineMs, retries, now: Date.now, random });
-  const outcome = async (): Promise<{ code: ErrorCode | 'ok'; retryAfter?: number | undefined }> => {
-    try {
-      await guard.ask(ID);
-      return { code: 'ok' };
-    } catch (error) {
-      const { code, retryAfter } = asGatewayError(error);
-      return { code, retryAfter };
-    }
-  };
-  return { guard, outcome, calls: () => calls };
-}
-
-const fail = (code: ErrorCode, mayRetry = false, retryAfter?: number): Promise<never> =>
-  Promise.reject(
-    new UpstreamFailure(code, 'headers', {
-      retry: mayRetry ? 'within_budget' : 'no',
-      ...(retryAfter !== undefined && { retryAfter }),
-    }),
-  );
-const hang: Script = (_call, signal) =>
-  new Promise((_, reject) =>
-    signal.addEventListener('abort', () => reject(new UpstreamFailure('upstream_timeout', 'connect', {}))),
-  );
-
-/** Lets timers and what hangs on them run until the work is settled. */
-async function settled<T>(work: Promise<T>, withinMs = 20_000): Promise<T> {
-  let done = false;
-  void work.finally(() => {
-    done = true;
-  });
-  for (let at = 0; !done && at < withinMs; at += 50) await vi.advanceTimersByTimeAsync(50);
-  return work;
-}
+import { type Call, guarded } from '../../support/guarded.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -67,188 +8,341 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('the retry', () => {
+  const failing = (call: Call) => call.fail('upstream_unavailable', { retry: 'within_budget' });
+
   it('happens once, where the failure allows it, and not where it does not', async () => {
-    const again = build((call) => (call === 1 ? fail('upstream_unavailable', true) : Promise.resolve(GOOD)));
-    expect(await settled(again.outcome())).toEqual({ code: 'ok' });
-    expect(again.calls()).toBe(2);
-    const twice = build(() => fail('upstream_unavailable', true));
-    expect((await settled(twice.outcome())).code).toBe('upstream_unavailable');
-    expect(twice.calls()).toBe(2);
-    const never = build(() => fail('upstream_error'));
-    await settled(never.outcome());
-    expect(never.calls()).toBe(1);
-    const off = build(() => fail('upstream_unavailable', true), { retries: false });
-    await settled(off.outcome());
-    expect(off.calls()).toBe(1);
+    const succeeds = (call: Call) => (call.number === 1 ? failing(call) : call.answer());
+    for (const [script, options, code, count] of [
+      [succeeds, {}, 'ok', 2],
+      [failing, {}, 'upstream_unavailable', 2],
+      [(call: Call) => call.fail('upstream_error'), {}, 'upstream_error', 1],
+      [failing, { retries: false }, 'upstream_unavailable', 1],
+    ] as const) {
+      const { ask, calls } = guarded(script, options);
+      const outcome = ask();
+      await pass(1_000);
+      expect([(await outcome).code, calls.length]).toEqual([code, count]);
+    }
   });
 
-  it('stays within a tenth of all requests, beside a reserve of ten', async () => {
-    // Every second request fails once, so that the breaker, at half, never opens.
-    const { outcome, calls } = build((call) =>
-      call % 3 === 1 ? fail('upstream_unavailable', true) : Promise.resolve(GOOD),
+  it.each([0, 0.25, 0.5, 0.999])(
+    'has full jitter: at %d of the range it waits that part of 100 ms',
+    async (drawn) => {
+      const { ask, calls } = guarded(failing, { random: () => drawn });
+      const outcome = ask();
+      await pass(1_000);
+      expect((await outcome).code).toBe('upstream_unavailable');
+      expect(calls).toHaveLength(2);
+      expect(calls[1]!.at - calls[0]!.at).toBeCloseTo(drawn * 100, -1);
+    },
+  );
+
+  it('lives on the same deadline, and is told of it by the same signal', async () => {
+    const { ask, calls } = guarded(
+      (call) => {
+        if (call.number === 1)
+          setTimeout(() => call.fail('upstream_unavailable', { retry: 'within_budget' }), 700);
+      },
+      { deadlineMs: 1_000, random: () => 0.5 },
     );
-    const requests = 1_000;
-    for (let i = 0; i < requests; i++) await settled(outcome());
-    expect(calls() - requests).toBeLessThanOrEqual(requests * 0.1 + 10);
-    expect(calls() - requests).toBeGreaterThan(requests * 0.05);
+    const outcome = ask();
+    await pass(2_000);
+    expect(await outcome).toMatchObject({ code: 'upstream_timeout', tookMs: 1_000 });
+    expect(calls).toHaveLength(2);
+    expect(calls[1]!.signal.aborted).toBe(true);
   });
 
-  it('has full jitter, and no place where the deadline leaves none', async () => {
-    const late = build(() => fail('upstream_unavailable', true), { deadlineMs: 50, random: () => 0.99 });
-    await settled(late.outcome());
-    expect(late.calls()).toBe(1);
+  it('is not made for a caller whose upstream began to limit our rate meanwhile', async () => {
+    const { ask, calls } = guarded(
+      (call) => {
+        if (call.number === 1) failing(call);
+        else call.fail('upstream_rate_limited', { retryAfter: 9 });
+      },
+      { random: () => 0.9 },
+    );
+    const first = ask();
+    await pass(10);
+    await ask();
+    await pass(200);
+    expect((await first).code).toBe('upstream_rate_limited');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('#65 is not made once the breaker is open: the caller is told how its own call failed', async () => {
+    const { ask, calls, openBreaker } = guarded(
+      (call) => call.fail('upstream_error', { retry: 'within_budget' }),
+      { random: () => 0.9 },
+    );
+    const first = ask();
+    await pass(10);
+    await openBreaker();
+    await pass(200);
+    expect(await first).toMatchObject({ code: 'upstream_error', retryAfter: undefined });
+    expect(calls).toHaveLength(20); // the first one's own and nineteen others: no second for anybody
+  });
+
+  it('#65 nor while another caller makes the probe', async () => {
+    // Late enough to fall into the next probe's time.
+    const { guard, ask, calls, openBreaker } = guarded(
+      (call) => {
+        if (call.number === 1)
+          setTimeout(() => call.fail('upstream_error', { retry: 'within_budget' }), 4_990);
+      },
+      { random: () => 0.9 },
+    );
+    const first = ask();
+    await pass(1);
+    await openBreaker();
+    await pass(5_000);
+    void ask();
+    await pass(0);
+    expect(guard.health().breaker).toBe('half-open');
+    await pass(200);
+    expect(await first).toMatchObject({ code: 'upstream_error' });
+    expect(calls).toHaveLength(22);
+  });
+
+  it('#64 has no place where the deadline leaves none: the failure is told at once, not the time-out later', async () => {
+    const { ask, calls } = guarded(failing, { deadlineMs: 50, random: () => 0.9 });
+    const outcome = ask();
+    await pass(200);
+    expect(await outcome).toMatchObject({ code: 'upstream_unavailable', tookMs: 0 });
+    expect(calls).toHaveLength(1);
+  });
+
+  it('a storm gets at most a tenth more calls than questions, and the reserve of ten', async () => {
+    const { ask, calls } = guarded((call) => {
+      // Two good answers for each bad one: the breaker stays closed.
+      if (call.number % 3 === 0) failing(call);
+      else call.answer();
+    });
+    const questions = 2_000;
+    for (let i = 0; i < questions; i++) {
+      const outcome = ask();
+      await pass(1);
+      await outcome;
+    }
+    expect(calls.length).toBeLessThanOrEqual(questions * 1.1 + 10);
+    expect(calls.length).toBeGreaterThan(questions * 1.05);
+  });
+});
+
+describe('#136 the retry after a dead connection', () => {
+  const dead = (call: Call) => call.fail('upstream_unavailable', { retry: 'on_new_connection' });
+  const deadThen = (next: (call: Call) => void) => (call: Call) =>
+    call.connection === 'any' ? dead(call) : next(call);
+
+  it('is made at once on a new connection, as often as it takes: it costs no budget', async () => {
+    const { guard, ask, calls } = guarded(deadThen((call) => call.answer()));
+    for (let i = 0; i < 100; i++) expect(await ask()).toMatchObject({ code: 'ok', tookMs: 0 });
+    expect(calls.map(({ connection }) => connection).slice(0, 4)).toEqual(['any', 'new', 'any', 'new']);
+    expect(calls).toHaveLength(200);
+    expect(guard.health().breaker).toBe('closed');
+  });
+
+  it('leaves the budget to others', async () => {
+    let isDead = true;
+    const { ask, calls } = guarded((call) => {
+      if (!isDead) failing(call);
+      else if (call.connection === 'any') dead(call);
+      else call.answer();
+    });
+    for (let i = 0; i < 30; i++) await ask();
+    isDead = false;
+    const before = calls.length;
+    const outcomes = Array.from({ length: 9 }, () => ask());
+    await pass(100);
+    await Promise.all(outcomes);
+    expect(calls.length - before).toBe(18);
+  });
+
+  it.each([
+    ['a reset', { retry: 'within_budget' }],
+    ['what cannot be tried again', {}],
+  ] as const)('is the lookup’s only one: %s of the new connection counts, once', async (_what, options) => {
+    const { guard, ask, calls } = guarded(deadThen((call) => call.fail('upstream_unavailable', options)));
+    for (let i = 0; i < 19; i++) expect((await ask()).code).toBe('upstream_unavailable');
+    expect([guard.health().breaker, calls.length]).toEqual(['closed', 38]);
+    await ask();
+    expect(guard.health().breaker).toBe('open');
+  });
+
+  it('is not made while upstream wants to be left alone', async () => {
+    const { ask, calls } = guarded();
+    const first = ask();
+    const second = ask();
+    await pass(1);
+    calls[1]!.fail('upstream_rate_limited', { retryAfter: 9 });
+    await second;
+    dead(calls[0]!);
+    expect((await first).code).toBe('upstream_rate_limited');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('is the breaker’s probe, and the one after a 401, where its first try was', async () => {
+    let next = (call: Call) => call.answer();
+    const { guard, ask, calls, openBreaker } = guarded((call) => deadThen((each) => next(each))(call));
+    await openBreaker();
+    await pass(5_001);
+    expect((await ask()).code).toBe('ok');
+    expect(guard.health().breaker).toBe('closed');
+
+    next = (call) => call.fail('upstream_auth');
+    expect((await ask()).code).toBe('upstream_auth');
+    await pass(30_001);
+    next = (call) => call.answer();
+    expect((await ask()).code).toBe('ok');
+    expect((await ask()).code).toBe('ok');
+    expect(calls).toHaveLength(20 + 2 + 2 + 2 + 2);
+  });
+
+  const failing = (call: Call) => call.fail('upstream_unavailable', { retry: 'within_budget' });
+});
+
+describe('#139 what the system refuses to this process', () => {
+  const local = (call: Call) => call.fail('upstream_unavailable', { local: true });
+
+  it('opens no breaker, starts no pause and is not tried again', async () => {
+    const { guard, ask, calls } = guarded(local);
+    for (let i = 0; i < 60; i++) expect((await ask()).code).toBe('upstream_unavailable');
+    expect(calls).toHaveLength(60);
+    expect(guard.health()).toEqual({ breaker: 'closed', active: 0, waiting: 0 });
+  });
+
+  it('is no probe: the next caller is', async () => {
+    let script = local;
+    const { guard, ask, openBreaker } = guarded((call) => script(call));
+    await openBreaker();
+    await pass(5_001);
+    await ask();
+    expect(guard.health().breaker).toBe('open');
+    script = (call) => call.answer();
+    expect((await ask()).code).toBe('ok');
+
+    script = (call) => call.fail('upstream_auth');
+    await ask();
+    await pass(30_001);
+    script = local;
+    await ask();
+    script = (call) => call.answer();
+    expect((await ask()).code).toBe('ok');
   });
 });
 
 describe('the deadline', () => {
-  it('is over everything, also over a source that ignores it', async () => {
-    for (const script of [hang, (() => new Promise<Sourced>(() => {})) as Script]) {
-      const { outcome } = build(script, { deadlineMs: 3_000 });
-      const startedAt = Date.now();
-      expect((await settled(outcome())).code).toBe('upstream_timeout');
-      expect(Date.now() - startedAt).toBeLessThanOrEqual(3_300);
-    }
-  });
-});
+  it.each([false, true])(
+    'is over everything, also over a source that ignores it: %s',
+    async (ignoresAbort) => {
+      const { ask, calls } = guarded(undefined, { deadlineMs: 3_000, ignoresAbort });
+      const outcome = ask();
+      await pass(20_000);
+      expect(await outcome).toMatchObject({ code: 'upstream_timeout', tookMs: 3_000 });
+      expect(calls).toHaveLength(1);
+    },
+  );
 
-describe('the breaker', () => {
-  it('#116 needs twenty calls: the first failures open nothing', async () => {
-    const { guard, outcome } = build(() => fail('upstream_error'));
-    for (let i = 0; i < 19; i++) await outcome();
-    expect(guard.health().breaker).toBe('closed');
-    await outcome();
-    expect(guard.health().breaker).toBe('open');
+  it('is over the wait for a slot too: who gave up leaves the queue, and upstream is never asked for them', async () => {
+    const { guard, ask, calls } = guarded(undefined, { slots: 1, deadlineMs: 500, queueTimeoutMs: 1_000 });
+    const first = ask();
+    await pass(300);
+    const second = ask();
+    await pass(100);
+    expect(guard.health()).toMatchObject({ active: 1, waiting: 1 });
+    await pass(150); // the first is given up at 500 ms: the second has its slot
+    expect((await first).code).toBe('upstream_timeout');
+    expect(calls).toHaveLength(2);
+    const third = ask();
+    await pass(255); // the second at 800 ms; the third has 250 ms left
+    expect(await second).toMatchObject({ code: 'upstream_timeout', tookMs: 500 });
+    expect(calls).toHaveLength(3);
+    calls[2]!.answer();
+    expect((await third).code).toBe('ok');
+    expect(guard.health()).toMatchObject({ active: 0, waiting: 0, breaker: 'closed' });
   });
 
-  it('#65 open, it answers with the time to the probe; one probe, the others fail at once; success closes', async () => {
-    let up = false;
-    const gate = Promise.withResolvers<void>();
-    const { guard, outcome, calls } = build(async () => {
-      if (!up) return fail('upstream_timeout');
-      await gate.promise;
-      return GOOD;
+  it('a caller who gave up in the queue holds no place in it', async () => {
+    const { guard, ask, calls } = guarded(undefined, {
+      slots: 1,
+      queue: 2,
+      deadlineMs: 500,
+      queueTimeoutMs: 5_000,
     });
-    for (let i = 0; i < 20; i++) await outcome();
-    expect(await outcome()).toEqual({ code: 'upstream_unavailable', retryAfter: 5 });
-    await vi.advanceTimersByTimeAsync(3_200);
-    expect(await outcome()).toEqual({ code: 'upstream_unavailable', retryAfter: 2 });
-    expect(calls()).toBe(20);
-    await vi.advanceTimersByTimeAsync(1_900);
-    up = true;
-    const probe = outcome();
-    expect(await outcome()).toEqual({ code: 'upstream_unavailable', retryAfter: 1 });
-    expect(calls()).toBe(21);
-    gate.resolve();
-    expect((await probe).code).toBe('ok');
-    expect(guard.health().breaker).toBe('closed');
-    expect((await outcome()).code).toBe('ok');
-  });
-
-  it('a probe that fails keeps it open for another while', async () => {
-    const { outcome, calls } = build(() => fail('upstream_tls'));
-    for (let i = 0; i < 20; i++) await outcome();
-    await vi.advanceTimersByTimeAsync(5_100);
-    expect((await outcome()).code).toBe('upstream_tls');
-    expect(await outcome()).toEqual({ code: 'upstream_unavailable', retryAfter: 5 });
-    expect(calls()).toBe(21);
-  });
-
-  it('counts refused, reset, DNS, TLS, time-outs and 5xx, not unusable answers or refusals', async () => {
-    for (const code of [
-      'upstream_bad_response',
-      'upstream_rejected',
-      'upstream_forbidden',
-      'upstream_redirect',
-    ] as const) {
-      const { guard, outcome } = build(() => fail(code));
-      for (let i = 0; i < 40; i++) await outcome();
-      expect(guard.health().breaker).toBe('closed');
+    void ask();
+    await pass(250); // the one that is asked is given up first, and the next takes its place
+    const queued = [ask(), ask(), ask()];
+    expect((await queued[2])?.code).toBe('overloaded');
+    expect(guard.health()).toMatchObject({ active: 1, waiting: 2 });
+    await pass(499);
+    expect(guard.health()).toMatchObject({ active: 1, waiting: 1 });
+    await pass(1);
+    for (const { code, tookMs } of await Promise.all(queued.slice(0, 2))) {
+      expect([code, tookMs]).toEqual(['upstream_timeout', 500]);
     }
+    expect(guard.health()).toMatchObject({ active: 0, waiting: 0 });
+    expect(calls).toHaveLength(2);
   });
 
-  it('forgets what was before an idle time', async () => {
-    const { guard, outcome } = build(() => fail('upstream_error'));
-    for (let i = 0; i < 19; i++) await outcome();
-    await vi.advanceTimersByTimeAsync(60_000);
-    for (let i = 0; i < 10; i++) await outcome();
-    expect(guard.health().breaker).toBe('closed');
-  });
-
-  it('stays closed at less than half', async () => {
-    const { guard, outcome } = build((call) =>
-      call % 3 === 0 ? fail('upstream_error') : Promise.resolve(GOOD),
-    );
-    for (let i = 0; i < 300; i++) await outcome();
-    expect(guard.health().breaker).toBe('closed');
-  });
-});
-
-describe('the pause', () => {
-  it('#64 after a 429 nobody asks until Retry-After, then everybody may', async () => {
-    const { outcome, calls } = build((call) =>
-      call === 1 ? fail('upstream_rate_limited', false, 7) : Promise.resolve(GOOD),
-    );
-    expect(await outcome()).toEqual({ code: 'upstream_rate_limited', retryAfter: 7 });
-    await vi.advanceTimersByTimeAsync(2_500);
-    expect(await outcome()).toEqual({ code: 'upstream_rate_limited', retryAfter: 5 });
-    await vi.advanceTimersByTimeAsync(4_400);
-    expect((await outcome()).code).toBe('upstream_rate_limited');
-    expect(calls()).toBe(1);
-    await vi.advanceTimersByTimeAsync(200);
-    expect((await outcome()).code).toBe('ok');
-  });
-
-  it('a call that began before the 429 does not lift the pause', async () => {
-    const slow = Promise.withResolvers<Sourced>();
-    const { outcome } = build((call) =>
-      call === 1 ? slow.promise : fail('upstream_rate_limited', false, 9),
-    );
-    const early = outcome();
-    await outcome();
-    slow.resolve(GOOD);
-    expect((await early).code).toBe('ok');
-    expect((await outcome()).code).toBe('upstream_rate_limited');
-  });
-
-  it('after a 401 one probe in 30 s, and the first that succeeds ends it', async () => {
-    let good = false;
-    const { outcome, calls } = build(() => (good ? Promise.resolve(GOOD) : fail('upstream_auth')));
-    await outcome();
-    for (let i = 0; i < 5; i++) expect((await outcome()).code).toBe('upstream_auth');
-    expect(calls()).toBe(1);
-    await vi.advanceTimersByTimeAsync(30_001);
-    await Promise.all([outcome(), outcome(), outcome()]);
-    expect(calls()).toBe(2);
-    good = true;
-    await vi.advanceTimersByTimeAsync(30_001);
-    expect((await outcome()).code).toBe('ok');
-    expect((await outcome()).code).toBe('ok');
+  it('time spent in the queue is no failure of upstream: it opens no breaker', async () => {
+    const { guard, ask, calls } = guarded(undefined, {
+      slots: 1,
+      queue: 100,
+      deadlineMs: 200,
+      queueTimeoutMs: 5_000,
+    });
+    void ask();
+    const queued = Array.from({ length: 60 }, () => ask());
+    await pass(6_000);
+    for (const { code } of await Promise.all(queued)) expect(code).toBe('upstream_timeout');
+    expect(calls).toHaveLength(1);
+    expect(guard.health()).toMatchObject({ breaker: 'closed', active: 0, waiting: 0 });
   });
 });
 
 describe('the bulkhead', () => {
-  it('#111 so many at once, a queue with patience, then overloaded; whoever gave up holds no place', async () => {
-    const gates: (() => void)[] = [];
-    const { guard, outcome } = build(() => new Promise((resolve) => gates.push(() => resolve(GOOD))), {
-      concurrency: 2,
-    });
-    const running = [outcome(), outcome()];
-    const queued = Array.from({ length: 1_000 }, () => outcome());
-    await vi.advanceTimersByTimeAsync(0);
+  it('#111 so many at once, a queue with a timeout, then overloaded; whoever gave up holds no slot', async () => {
+    const { guard, ask, calls } = guarded(undefined, { slots: 2 });
+    const running = [ask(), ask()];
+    const queued = Array.from({ length: 1_000 }, () => ask());
+    await pass(0);
     expect(guard.health()).toMatchObject({ active: 2, waiting: 1_000 });
-    expect((await outcome()).code).toBe('overloaded');
-    await vi.advanceTimersByTimeAsync(1_001);
+    expect((await ask()).code).toBe('overloaded');
+    await pass(1_001);
     expect((await Promise.all(queued)).every(({ code }) => code === 'overloaded')).toBe(true);
     expect(guard.health()).toMatchObject({ active: 2, waiting: 0 });
-    const late = outcome();
-    gates[0]!();
-    await vi.advanceTimersByTimeAsync(0);
-    gates[2]!();
+    const late = ask();
+    calls[0]!.answer();
+    await pass(0);
+    calls[2]!.answer();
     expect((await late).code).toBe('ok');
-    gates[1]!();
+    calls[1]!.answer();
     expect((await Promise.all(running)).map(({ code }) => code)).toEqual(['ok', 'ok']);
     expect(guard.health()).toMatchObject({ active: 0, waiting: 0 });
+  });
+});
+
+describe('a system clock that is set back an hour', () => {
+  it('keeps nobody from the probe for longer than without', async () => {
+    const { ask, calls, openBreaker } = guarded((call) => call.answer());
+    await openBreaker();
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect((await ask()).retryAfter).toBeLessThanOrEqual(5);
+    await pass(5_100);
+    expect((await ask()).code).toBe('ok');
+    expect(calls).toHaveLength(21);
+  });
+
+  it('does not prolong a pause', async () => {
+    const { ask } = guarded((call) => {
+      if (call.number === 1) call.fail('upstream_rate_limited', { retryAfter: 7 });
+      else call.answer();
+    });
+    await ask();
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect((await ask()).retryAfter).toBeLessThanOrEqual(7);
+    await pass(7_100);
+    expect((await ask()).code).toBe('ok');
   });
 });

@@ -3,17 +3,14 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Sourced } from '../../../../src/domain/answer.ts';
 import { ERROR_CODES, GatewayError, termsOf } from '../../../../src/domain/errors.ts';
 import type { InvocationId } from '../../../../src/domain/job.ts';
-import {
-  createObjectReplies,
-  createObjectSource,
-  type ObjectReply,
-} from '../../../../src/stores/object/source.ts';
+import { createObjectReplies, type ObjectReply } from '../../../../src/stores/object/protocol.ts';
+import { createObjectSource } from '../../../../src/stores/object/source.ts';
 import { createBulkhead } from '../../../../src/upstream/bulkhead.ts';
 import { createGuard } from '../../../../src/upstream/guard.ts';
 import { COMPLETE, jobOf, newId } from '../../../support/jobs.ts';
 
-const PATIENCE_MS = 100;
-const PLACES = 4;
+const TIMEOUT_MS = 100;
+const SLOTS = 4;
 const SIGNAL = new AbortController().signal;
 const objectReplyOf = createObjectReplies();
 
@@ -34,7 +31,7 @@ function sourceOf(
   ask: (id: InvocationId) => Promise<ObjectReply>,
   recall: (id: InvocationId) => Promise<ObjectReply | undefined> = async () => undefined,
 ) {
-  const bulkhead = createBulkhead({ concurrency: PLACES, queue: 0, patienceMs: 0 });
+  const bulkhead = createBulkhead({ slots: SLOTS, queue: 0, queueTimeoutMs: 0 });
   const source = createObjectSource({
     stubOf: () => ({ ask, recall }),
     direct: {
@@ -45,7 +42,7 @@ function sourceOf(
       },
     },
     bulkhead,
-    patienceMs: PATIENCE_MS,
+    timeoutMs: TIMEOUT_MS,
   });
   return { source, bulkhead };
 }
@@ -77,29 +74,29 @@ describe('#105 an object', () => {
     expect(directCalls).toHaveLength(1);
   });
 
-  it('that fails for everybody: no more direct loads than places, the rest 503 overloaded at once', async () => {
+  it('that fails for everybody: no more direct loads than slots, the rest 503 overloaded at once', async () => {
     const { source, bulkhead } = sourceOf(async () => Promise.reject(overloaded()));
     const callers = Array.from({ length: 20 }, () => source.ask(newId(), SIGNAL));
-    const refused = await Promise.allSettled(callers.slice(PLACES));
+    const refused = await Promise.allSettled(callers.slice(SLOTS));
     for (const each of refused) {
       expect(each).toMatchObject({ status: 'rejected', reason: { code: 'overloaded' } });
     }
-    expect([directCalls.length, bulkhead.active()]).toEqual([PLACES, PLACES]);
+    expect([directCalls.length, bulkhead.active()]).toEqual([SLOTS, SLOTS]);
     gate.resolve();
-    expect(await Promise.all(callers.slice(0, PLACES))).toHaveLength(PLACES);
+    expect(await Promise.all(callers.slice(0, SLOTS))).toHaveLength(SLOTS);
     expect(bulkhead.active()).toBe(0);
   });
 
-  it('that never answers is a 503 within the patience, never a hang, and costs no direct load', async () => {
+  it('that never answers is a 503 within its time, never a hang, and costs no direct load', async () => {
     const { source } = sourceOf(() => new Promise(() => {}));
     const startedAt = performance.now();
     await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ code: 'upstream_unavailable' });
-    expect(performance.now() - startedAt).toBeLessThan(PATIENCE_MS + 1_000);
+    expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS + 1_000);
     expect(termsOf('upstream_unavailable').status).toBe(503);
     expect(directCalls).toEqual([]);
   });
 
-  it('that answers after the patience is over changes nothing any more', async () => {
+  it('that answers after its time is over changes nothing any more', async () => {
     const late = Promise.withResolvers<ObjectReply>();
     const { source } = sourceOf(() => late.promise);
     await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ code: 'upstream_unavailable' });

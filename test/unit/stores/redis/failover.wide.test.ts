@@ -75,7 +75,7 @@ describeWithRedis('Redis behind one address', () => {
     while ((await sizeOf(next)) === before && performance.now() - failedOverAt < FOUND_MS) {
       await writes(store);
       const start = performance.now();
-      expect((await store.get(known))?.storedAt).toBe(7);
+      expect((await store.get(known))?.answeredAt).toBe(7);
       expect(performance.now() - start).toBeLessThan(50);
       expect(link.isUp()).toBe(true);
     }

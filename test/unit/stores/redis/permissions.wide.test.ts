@@ -148,7 +148,7 @@ describeWithRedis('a Redis user', () => {
     store.put(done, entryOf(done, FAILED, 2));
     store.put(running, entryOf(running, 'processing'));
     store.put(running, entryOf(running, COMPLETE, 3));
-    expect((await eventually(() => store.get(running), 2_000))?.storedAt).toBe(3);
+    expect((await eventually(() => store.get(running), 2_000))?.answeredAt).toBe(3);
     expect(bodyOf(await store.get(done))).toContain('complete');
     expect(store.health().ok).toBe(true);
   });

@@ -96,7 +96,7 @@ describeWithRedis('the Redis tier', () => {
       };
       const pool = Array.from({ length: 300 }, () => pick(0.9)).map((entry) => ({
         entry,
-        kept: keepArguments(id, entry, entry.storedAt)!,
+        kept: keepArguments(id, entry, entry.answeredAt)!,
       }));
       let held: Entry | undefined;
       let wrong = 0;
@@ -295,7 +295,7 @@ describeWithRedis('the Redis tier', () => {
       await eventually(() => store.get(known), SLACK_MS);
       await server.command(...sicken);
       await refused(store, trouble);
-      expect((await store.get(known))?.storedAt).toBe(7);
+      expect((await store.get(known))?.answeredAt).toBe(7);
       await server.command(...cure);
       expect(await eventually(() => roundTrip(store), SLACK_MS)).toBe(true);
       expect(reports.at(-1)?.ok).toBe(true);

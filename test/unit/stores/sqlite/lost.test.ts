@@ -71,9 +71,7 @@ async function start({ opened }: Place, at: string, maxBytes = 16 * MIB): Promis
 function answer({ memory, store }: Process, count: number, mark = 'x'.repeat(300)): InvocationId[] {
   const ids = Array.from({ length: count }, newId);
   for (const id of ids) {
-    const entry = entryOf(id, COMPLETE, 1, mark);
-    memory.put(id, entry, 1);
-    store.put(id, entry);
+    store.put(id, memory.put(id, entryOf(id, COMPLETE, 1, mark), 1).held);
   }
   return ids;
 }

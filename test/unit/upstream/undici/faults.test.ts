@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { asFailure } from '../../../../src/upstream/failure.ts';
 import { connectFault, faultOf } from '../../../../src/upstream/undici/faults.ts';
-import { newsOf } from '../../../../src/upstream/weight.ts';
+import { weightOf } from '../../../../src/upstream/weight.ts';
 
 const coded = (code?: string) => Object.assign(new Error('private'), code === undefined ? {} : { code });
 const live = new AbortController().signal;
@@ -47,20 +47,20 @@ describe('a failure to connect', () => {
     for (const isSecure of [false, true]) {
       const failure = connecting(code, isSecure);
       expect(failure).toMatchObject({ code: 'upstream_unavailable', local: true, retry: 'no' });
-      expect(newsOf(failure)).toBe('nothing');
+      expect(weightOf(failure)).toBe('unasked');
     }
   });
 
   it.each(NETWORK)('%s is upstream’s: unavailable, counted, tried again within the budget', (code) => {
     const failure = connecting(code);
     expect(failure).toMatchObject({ code: 'upstream_unavailable', local: false, retry: 'within_budget' });
-    expect(newsOf(failure)).toBe('bad');
+    expect(weightOf(failure)).toBe('failure');
   });
 
   it.each(VERDICTS)('#140 %s is a TLS verdict where TLS was asked for', (code) => {
     const failure = connecting(code);
     expect(failure).toMatchObject({ code: 'upstream_tls', local: false, retry: 'no' });
-    expect(newsOf(failure)).toBe('bad');
+    expect(weightOf(failure)).toBe('failure');
   });
 
   it('#139 without TLS, a code that nobody knows, or none, is unavailable, and never internal', () => {

@@ -1,5 +1,5 @@
 /**
- * How the processes of a fleet tell each other that a load has ended: one channel a partition, small plain
+ * How the processes of a fleet tell each other that a load has ended: one channel per partition, small plain
  * values, never a body. A message is a trust border like any stored byte.
  */
 import * as z from 'zod';
@@ -59,49 +59,49 @@ export function outcomeOf({ code, retryAfter, local, secondhand }: GatewayError)
   return { outcome: 'failed', code: known, retryAfter: retryAfter && Math.min(retryAfter, MAX_RETRY_AFTER) };
 }
 
-/** One waiting caller's subscription to one id. */
-export interface Ear {
+/** One waiting caller's interest in one id. */
+export interface OutcomeListener {
   /** The outcome, also one that came before the call; `undefined` after `ms`, or when Redis went away. */
-  hear(ms: number): Promise<LeaseOutcome | undefined>;
+  outcome(ms: number): Promise<LeaseOutcome | undefined>;
   close(): void;
 }
 
-export interface LeaseNews {
+export interface LeaseOutcomes {
   readonly channel: string;
   message(id: InvocationId, outcome: LeaseOutcome): string;
-  listen(id: InvocationId): Ear;
+  listen(id: InvocationId): OutcomeListener;
 }
 
 /** @param now epoch ms */
-export function createLeaseNews(link: RedisLink, channel: string, now: () => number): LeaseNews {
-  const waiting = new Map<string, Set<(outcome?: LeaseOutcome) => void>>();
+export function createLeaseOutcomes(link: RedisLink, channel: string, now: () => number): LeaseOutcomes {
+  const listeners = new Map<string, Set<(outcome?: LeaseOutcome) => void>>();
 
   function onMessage(text: string): void {
     const message = parse(text, now());
     if (message === undefined) return;
-    for (const tell of waiting.get(message.id) ?? []) tell(message.told);
+    for (const settle of listeners.get(message.id) ?? []) settle(message.told);
   }
 
   function onDown(): void {
-    for (const ears of waiting.values()) for (const tell of ears) tell();
+    for (const all of listeners.values()) for (const settle of all) settle();
   }
 
   link.subscribe(channel, onMessage, onDown);
   return {
     channel,
-    message: (id, told) => JSON.stringify({ id, told }),
+    message: (id, outcome) => JSON.stringify({ id, told: outcome }),
     listen(id) {
       const { promise, resolve } = Promise.withResolvers<LeaseOutcome | undefined>();
-      const ears = waiting.get(id) ?? new Set();
-      waiting.set(id, ears.add(resolve));
+      const all = listeners.get(id) ?? new Set();
+      listeners.set(id, all.add(resolve));
       return {
-        async hear(ms) {
+        async outcome(ms) {
           const timer = setTimeout(() => resolve(undefined), ms);
           return promise.finally(() => clearTimeout(timer));
         },
         close() {
-          ears.delete(resolve);
-          if (ears.size === 0) waiting.delete(id);
+          all.delete(resolve);
+          if (all.size === 0) listeners.delete(id);
         },
       };
     },
@@ -119,7 +119,7 @@ function parse(text: string, now: number): z.infer<typeof messageShape> | undefi
   }
 }
 
-function isOfNow(told: LeaseOutcome, now: number): boolean {
-  if (told.outcome !== 'missing') return true;
-  return told.answeredAt >= now - MAX_AGE_MS && told.answeredAt <= now + MAX_AHEAD_MS;
+function isOfNow(outcome: LeaseOutcome, now: number): boolean {
+  if (outcome.outcome !== 'missing') return true;
+  return outcome.answeredAt >= now - MAX_AGE_MS && outcome.answeredAt <= now + MAX_AHEAD_MS;
 }

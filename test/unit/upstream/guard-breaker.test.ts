@@ -1,4 +1,4 @@
-/** The breaker and the pause against what comes late (contract §6): calls that began before they did. */
+/** The guard's breaker (contract §6), also against calls that began before it opened. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Call, guarded } from '../../support/guarded.ts';
 
@@ -11,8 +11,44 @@ afterEach(() => {
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 describe('the breaker', () => {
+  it('#116 needs twenty calls: the first failures open nothing', async () => {
+    const { guard, ask } = guarded((call) => call.fail('upstream_error'));
+    for (let i = 0; i < 19; i++) await ask();
+    expect(guard.health().breaker).toBe('closed');
+    await ask();
+    expect(guard.health().breaker).toBe('open');
+  });
+
+  it('#65 open, it answers with the time to the probe; one probe, the others fail at once; success closes', async () => {
+    const { guard, ask, calls, openBreaker } = guarded((call) => {
+      if (call.number > 21) call.answer();
+    });
+    await openBreaker();
+    expect(await ask()).toMatchObject({ code: 'upstream_unavailable', retryAfter: 5 });
+    await pass(3_200);
+    expect(await ask()).toMatchObject({ code: 'upstream_unavailable', retryAfter: 2 });
+    expect(calls).toHaveLength(20);
+    await pass(1_900);
+    const probe = ask();
+    expect(await ask()).toMatchObject({ code: 'upstream_unavailable', retryAfter: 1 });
+    expect(calls).toHaveLength(21);
+    calls[20]!.answer();
+    expect((await probe).code).toBe('ok');
+    expect(guard.health().breaker).toBe('closed');
+    expect((await ask()).code).toBe('ok');
+  });
+
+  it('a probe that fails keeps it open for another while', async () => {
+    const { ask, calls, openBreaker } = guarded((call) => call.fail('upstream_tls'));
+    await openBreaker();
+    await pass(5_100);
+    expect((await ask()).code).toBe('upstream_tls');
+    expect(await ask()).toMatchObject({ code: 'upstream_unavailable', retryAfter: 5 });
+    expect(calls).toHaveLength(21);
+  });
+
   it('when it opens, those in the queue learn it as soon as it is their turn, and upstream is not asked', async () => {
-    const { ask, calls } = guarded(undefined, { concurrency: 20 });
+    const { ask, calls } = guarded(undefined, { slots: 20 });
     const active = Array.from({ length: 20 }, () => ask());
     const queued = Array.from({ length: 500 }, () => ask());
     await pass(50);
@@ -105,6 +141,31 @@ describe('the breaker', () => {
     },
   );
 
+  it.each(['upstream_bad_response', 'upstream_rejected', 'upstream_forbidden', 'upstream_redirect'] as const)(
+    'does not count %s',
+    async (code) => {
+      const { guard, ask } = guarded((call) => call.fail(code));
+      for (let i = 0; i < 40; i++) await ask();
+      expect(guard.health().breaker).toBe('closed');
+    },
+  );
+
+  it('forgets what was before an idle time', async () => {
+    const { guard, ask } = guarded((call) => call.fail('upstream_error'));
+    for (let i = 0; i < 19; i++) await ask();
+    await pass(60_000);
+    for (let i = 0; i < 10; i++) await ask();
+    expect(guard.health().breaker).toBe('closed');
+  });
+
+  it('stays closed at less than half', async () => {
+    const { guard, ask } = guarded((call) =>
+      call.number % 3 === 0 ? call.fail('upstream_error') : call.answer(),
+    );
+    for (let i = 0; i < 300; i++) await ask();
+    expect(guard.health().breaker).toBe('closed');
+  });
+
   it('opens at half of the calls of the last ten seconds, not at less, however long ago the rest', async () => {
     let bad = 0;
     const { guard, ask } = guarded((call) => (bad-- > 0 ? call.fail('upstream_error') : call.answer()));
@@ -124,7 +185,7 @@ describe('the breaker', () => {
 describe('the breaker of an isolate, whose source is an object', () => {
   const secondhand = { secondhand: true };
 
-  it('counts calls, not callers: what was told before, or needed no call, changes nothing', async () => {
+  it('counts calls, not callers: what was reported before, or needed no call, changes nothing', async () => {
     const { guard, ask } = guarded((call) => {
       if (call.number > 200) return call.fail('upstream_error', secondhand);
       return call.number > 100 ? call.stale('upstream_error', secondhand) : call.answer('hit');
@@ -163,7 +224,7 @@ describe('the breaker of an isolate, whose source is an object', () => {
 
   it.each([
     ['a hit', (call: Call) => call.answer('hit')],
-    ['no place', (call: Call) => call.fail('overloaded')],
+    ['no slot', (call: Call) => call.fail('overloaded')],
     ['a bug', (call: Call) => call.fail('internal')],
   ])('takes %s for no probe: it stays open, and the next caller is the probe', async (_what, respond) => {
     let script = respond;
@@ -219,61 +280,5 @@ describe('the breaker of an isolate, whose source is an object', () => {
     await probe;
     expect((await ask()).code).toBe('upstream_auth');
     expect(calls).toHaveLength(2);
-  });
-});
-
-describe('the pause', () => {
-  it('a call that began before the key was refused does not end the wait for the one probe', async () => {
-    const { ask, calls } = guarded();
-    const [early, refused] = [ask(), ask()];
-    await pass(0);
-    calls[1]!.fail('upstream_auth');
-    expect((await refused).code).toBe('upstream_auth');
-    calls[0]!.answer();
-    expect((await early).code).toBe('ok');
-    for (let i = 0; i < 5; i++) {
-      expect(await Promise.race([ask(), pass(1)])).toMatchObject({ code: 'upstream_auth' });
-    }
-    expect(calls).toHaveLength(2);
-  });
-
-  it('after a 401 the probe may fail in any way: the others go on waiting for 30 s from it', async () => {
-    for (const code of ['upstream_auth', 'upstream_timeout', 'upstream_bad_response'] as const) {
-      const { ask, calls } = guarded((call) => call.fail(call.number === 1 ? 'upstream_auth' : code));
-      await ask();
-      await pass(30_001);
-      expect((await ask()).code).toBe(code);
-      await pass(29_000);
-      expect((await ask()).code).toBe('upstream_auth');
-      expect(calls).toHaveLength(2);
-      await pass(1_001);
-      await ask();
-      expect(calls).toHaveLength(3);
-    }
-  });
-
-  it('a shorter wish does not cut a longer one short', async () => {
-    const { ask, calls } = guarded((call) => {
-      call.fail('upstream_rate_limited', { retryAfter: call.number === 1 ? 60 : 2 });
-    });
-    const both = [ask(), ask()];
-    await Promise.all(both);
-    expect(calls).toHaveLength(2);
-    await pass(30_000);
-    expect(await ask()).toMatchObject({ code: 'upstream_rate_limited', retryAfter: 30 });
-    expect(calls).toHaveLength(2);
-  });
-
-  it('those in the queue are told when it begins', async () => {
-    const { ask, calls } = guarded(undefined, { concurrency: 1 });
-    const first = ask();
-    const queued = Array.from({ length: 100 }, () => ask());
-    await pass(10);
-    calls[0]!.fail('upstream_rate_limited', { retryAfter: 7 });
-    await first;
-    for (const { code, tookMs } of await Promise.all(queued)) {
-      expect([code, tookMs]).toEqual(['upstream_rate_limited', 10]);
-    }
-    expect(calls).toHaveLength(1);
   });
 });

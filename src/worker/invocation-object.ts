@@ -1,0 +1,62 @@
+/** One Durable Object per invocation: the read-through over its own storage, with Chroma as the source. */
+import { DurableObject } from 'cloudflare:workers';
+import { createCoalesce } from '../cache/coalesce.ts';
+import type { Lookup } from '../cache/read-through.ts';
+import { parseConfig } from '../config/config.ts';
+import { asGatewayError } from '../domain/errors.ts';
+import type { InvocationId } from '../domain/job.ts';
+import { composeLookups, createMemory, type Lookups } from '../gateway.ts';
+import { createObjectReplies, type ObjectReply } from '../stores/object/protocol.ts';
+import { createObjectStore } from '../stores/object/storage.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createFetchTransport } from '../upstream/fetch-transport.ts';
+import { createWorkerLog, foreign } from './log.ts';
+
+/** What the Worker needs beside the variables of contract §3. */
+export interface Bindings extends Readonly<Record<string, unknown>> {
+  readonly INVOCATIONS: DurableObjectNamespace<InvocationObject>;
+}
+
+/** One invocation's object: asks Chroma for every isolate, and keeps a terminal answer for ever. */
+export class InvocationObject extends DurableObject<Bindings> {
+  readonly #lookups: Lookups;
+  readonly #replyOf = createObjectReplies();
+  readonly #log: Log;
+
+  constructor(ctx: DurableObjectState, env: Bindings) {
+    super(ctx, env);
+    const config = parseConfig(env, 'workers');
+    const memory = createMemory(config);
+    this.#log = createWorkerLog(config);
+    this.#lookups = composeLookups(config, {
+      ...memory,
+      log: this.#log,
+      transport: createFetchTransport(fetch),
+      coalesce: createCoalesce<Lookup>(),
+      store: createObjectStore(ctx.storage.kv, memory.lifetimes),
+      foreign,
+    });
+  }
+
+  /** What an isolate asks that must not ask upstream now. */
+  async recall(id: InvocationId): Promise<ObjectReply | undefined> {
+    const known = await this.#lookups.recall(id);
+    return known && this.#replyOf(Promise.resolve(known));
+  }
+
+  /** The Worker's question; its outcome, good or bad, is a plain value. */
+  ask(id: InvocationId): Promise<ObjectReply> {
+    return this.#replyOf(this.#lookup(id));
+  }
+
+  async #lookup(id: InvocationId): Promise<Lookup> {
+    try {
+      return await this.#lookups.lookup(id);
+    } catch (thrown) {
+      // Only the code crosses to the isolate: the stack of what we did not expect is logged here or never.
+      const err = asGatewayError(thrown);
+      if (err.code === 'internal') this.#log.event('error', 'internal error', { invocationId: id, err });
+      throw err;
+    }
+  }
+}
