@@ -194,7 +194,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
       .split('\n')
       .filter((line) => line !== '' && (runtime === 'node' || line[0] === '{'));
     for (const line of lines) {
-      expect(line, 'one JSON object a line').toMatch(/^\{"level":.*\}$/);
+      expect(line, 'one JSON object per line').toMatch(/^\{"level":.*\}$/);
     }
     expect(canary.findInFiles(files)).toBeUndefined();
     expect(grantSecret.findInFiles(files)).toBeUndefined();

@@ -152,9 +152,9 @@ describe.each(RUNTIMES)('a bug on %s', (runtime) => {
         500,
         { error: 'internal', message: 'The gateway failed.', request_id: 'a-bug-0123', retryable: true },
       ]);
-      const told = () => gateway.logs().filter(({ err }) => String(err).includes('outer'));
-      await eventually(() => told().length > 0, 3_000);
-      expect(told()).toEqual([
+      const lines = () => gateway.logs().filter(({ err }) => String(err).includes('outer'));
+      await eventually(() => lines().length > 0, 3_000);
+      expect(lines()).toEqual([
         expect.objectContaining({
           level: 'error',
           msg: 'internal error',

@@ -1,4 +1,4 @@
-/** Contract §8 on both runtimes: one line a request when it ends, known fields, and nothing that is secret. */
+/** Contract §8 on both runtimes: one line per request when it ends, known fields, and nothing that is secret. */
 import { describe, expect, it } from 'vitest';
 import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask, askAt, newId } from '../../support/ask.ts';
@@ -129,7 +129,7 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
     expect(lines[0]).not.toHaveProperty('invocationId');
   });
 
-  it('upstream trouble: a warning once a call, whoever waits, and one line a caller', async () => {
+  it('upstream trouble: one warning per call, whoever waits, and one line per caller', async () => {
     const id = simulator.addJob({ state: 'processing' });
     simulator.fault({ type: 'status', status: 400 }, { id });
     simulator.hold({ id });
@@ -142,10 +142,10 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
         expect.objectContaining({ level: 'warn', status: 502, code: 'upstream_rejected' }),
       ]);
     }
-    const told = gateway
+    const warned = gateway
       .logs()
       .filter(({ msg, ...fields }) => msg === 'upstream call failed' && JSON.stringify(fields).includes(id));
-    expect(told).toHaveLength(simulator.count(id));
+    expect(warned).toHaveLength(simulator.count(id));
     expect(simulator.count(id)).toBe(1);
   });
 
@@ -188,7 +188,7 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
 });
 
 describe.each(RUNTIMES)('LOG_LEVEL on %s', (runtime) => {
-  it('by default a probe’s 200 is not news', async () => {
+  it('by default a probe’s 200 is not logged', async () => {
     const simulator = createSimulator({ token: TOKEN });
     const gateway = await startGateway(runtime, await simulator.listen());
     try {
