@@ -1,11 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import { retryReporter } from './test/support/retry-reporter.ts';
 
 /** `npm test` runs what needs npm packages only; `WIDE=1` adds the tests that need Debian's servers. */
 const wide = process.env.WIDE === '1';
 
 export default defineConfig({
   test: {
-    reporters: ['default'],
+    reporters: ['default', retryReporter()],
     // Real processes under real load share two cores: where only the result counts, one file at a time.
     fileParallelism: process.env.CI !== 'true',
     projects: [

@@ -1,63 +1,37 @@
 /**
- * The leanest HTTP/1.1 client there is: one socket, one request at a time, answers with a `Content-Length`.
- * The same for every contender, so that no client's cost is taken for a server's.
+ * A client for load: one socket, one request at a time, told by a callback, so that nothing but reading is done per
+ * answer. The same for every contender, so that no client's cost is taken for a server's.
  */
-import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { dial, readAnswer } from '../test/support/raw-socket.ts';
 
-type Done = (status: number) => void;
-
-export class Connection {
-  readonly #socket: Socket;
-  #seen = '';
-  #done: Done | undefined;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.setNoDelay(true).setEncoding('latin1');
-    socket.on('data', (text: string) => this.#take(text));
-    socket.on('error', () => this.#end(0));
-    socket.on('close', () => this.#end(0));
-  }
-
-  /** Connects to a port of 127.0.0.1. */
-  static async open(port: number): Promise<Connection> {
-    const socket = connect({ port, host: '127.0.0.1' });
-    await once(socket, 'connect');
-    return new Connection(socket);
-  }
-
-  /** A GET as it goes onto the wire. */
-  static requestText(host: string, path: string, headers: Readonly<Record<string, string>> = {}): string {
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-    return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n${lines.join('')}\r\n`;
-  }
-
+export interface Connection {
   /** `done` gets the status when the whole answer is here, 0 when the connection failed. */
-  send(text: string, done: Done): void {
-    this.#done = done;
-    this.#socket.write(text, 'latin1');
-  }
+  send(text: string, done: (status: number) => void): void;
+  close(): void;
+}
 
-  close(): void {
-    this.#socket.destroy();
+/** A connection that stands. Rejects when nobody listens. */
+export async function connectTo(url: string): Promise<Connection> {
+  const socket = await dial(url);
+  let seen: Buffer | undefined;
+  let done: ((status: number) => void) | undefined;
+  function end(status: number): void {
+    const settle = done;
+    seen = undefined;
+    done = undefined;
+    settle?.(status);
   }
-
-  #take(text: string): void {
-    const all = this.#seen + text;
-    const headEnd = all.indexOf('\r\n\r\n');
-    const length = headEnd < 0 ? undefined : /\r\ncontent-length: (\d+)/i.exec(all)?.[1];
-    if (length === undefined || all.length < headEnd + 4 + Number(length)) {
-      this.#seen = all;
-      return;
-    }
-    this.#seen = '';
-    this.#end(Number(all.slice(9, 12)));
-  }
-
-  #end(status: number): void {
-    const done = this.#done;
-    this.#done = undefined;
-    done?.(status);
-  }
+  socket.on('data', (chunk) => {
+    seen = seen === undefined ? chunk : Buffer.concat([seen, chunk]);
+    const answer = readAnswer(seen);
+    if (answer !== undefined) end(answer.status);
+  });
+  socket.on('close', () => end(0));
+  return {
+    send(text, settle) {
+      done = settle;
+      socket.write(text, 'latin1');
+    },
+    close: () => void socket.destroy(),
+  };
 }

@@ -2,10 +2,11 @@
 import { closeSync, ftruncateSync, openSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { signGrant } from '../src/grant/sign.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { type Answer, ask, headerNames } from './exchange.ts';
 import { JOB_BODY, SOURCE_ID } from './job.ts';
 import { configureNginx } from './nginx.ts';
-import { type Core, createFolder, freePort, launch, ready, stop } from './processes.ts';
+import { type Core, createFolder, launch, ready, stop } from './processes.ts';
 import { jobUrl, type Served, serve, serveBare, serveGateway, serveUpstream } from './servers.ts';
 import { find, needs, needsPeers } from './tools.ts';
 import { configureVarnish } from './varnish.ts';

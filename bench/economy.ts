@@ -35,7 +35,7 @@ export async function measureEconomy(options: ThemeOptions): Promise<Outcome> {
   return { tables: [table, ...herd.tables], promises: herd.promises };
 }
 
-/** Every caller asks once a second, at a moment of its own, until it sees the end. */
+/** Every caller asks once per second, at a moment of its own, until it sees the end. */
 async function follow(create: (world: World) => Way): Promise<string[]> {
   const world = createWorld();
   const way = create(world);

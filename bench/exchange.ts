@@ -1,5 +1,5 @@
 /** One request, and its answer exactly as it came: names as written, in their order. */
-import { request } from 'node:http';
+import { dial, requestText, sendOn } from '../test/support/raw-socket.ts';
 
 export interface Answer {
   readonly status: number;
@@ -11,40 +11,32 @@ export interface Answer {
 }
 
 /** On a connection of its own that is kept alive as load tools do. Rejects after 5 s. */
-export function ask(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, {
-      headers: { connection: 'keep-alive', ...headers },
-      timeout: 5_000,
-      agent: false,
-    });
-    sent.on('timeout', () => sent.destroy(new Error(`no answer: ${url}`)));
-    sent.on('error', reject);
-    sent.on('response', (response) => {
-      const { socket } = response;
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const answer = {
-          status: response.statusCode ?? 0,
-          headers: withoutConnection(response.rawHeaders),
-          body: Buffer.concat(chunks).toString(),
-          bytes: socket.bytesRead,
-        };
-        socket.destroy();
-        resolve(answer);
-      });
-    });
-    sent.end();
-  });
+export async function ask(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  const { host, pathname, search } = new URL(url);
+  const socket = await dial(url);
+  const request = requestText(pathname + search, { Host: host, Connection: 'keep-alive', ...headers });
+  const answer = await sendOn(socket, request, { withinMs: 5_000 });
+  const bytes = socket.bytesRead;
+  socket.destroy();
+  if (typeof answer === 'string') throw new Error(`no answer, ${answer}: ${url}`);
+  return {
+    status: answer.status,
+    headers: pairsIn(answer.head),
+    body: answer.body.toString(),
+    bytes,
+  };
 }
 
-function withoutConnection(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter((_, index) => {
-    const name = rawHeaders[index - (index % 2)]?.toLowerCase();
-    return name !== 'connection' && name !== 'keep-alive';
-  });
+function pairsIn(head: string): string[] {
+  return head
+    .split('\r\n')
+    .slice(1)
+    .map((line): [string, string] => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), line.slice(colon + 1).trim()];
+    })
+    .filter(([name]) => !/^(connection|keep-alive)$/i.test(name))
+    .flat();
 }
 
 /** Lower-case names, sorted: what two answers must share to be the same amount of header work. */

@@ -54,7 +54,7 @@ export async function measureGarbage({ rounds, seconds, progress }: ThemeOptions
       {
         title: 'Garbage of a hit',
         notes: [
-          'Bytes allocated on V8’s heap a request, and the share of time that collections stop the server.',
+          'Bytes allocated on V8’s heap per request, and the share of time that collections stop the server.',
         ],
         columns: ['who answers', 'bytes', 'x bare', 'collecting, %'],
         rows: bytes

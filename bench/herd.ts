@@ -1,6 +1,7 @@
 /** Ten thousand callers of one id that nobody has asked for, on ten thousand sockets, at once. */
 import { randomUUID } from 'node:crypto';
-import { Connection } from './connection.ts';
+import { requestText } from '../test/support/raw-socket.ts';
+import { type Connection, connectTo } from './connection.ts';
 import type { Outcome, ThemeOptions } from './report.ts';
 import { countOf, serveGateway, serveUpstream } from './servers.ts';
 import { spread } from './stats.ts';
@@ -18,7 +19,7 @@ export async function measureHerd({ rounds, progress }: ThemeOptions): Promise<O
   const connections: Connection[] = [];
   try {
     while (connections.length < CALLERS) {
-      const opened = Array.from({ length: BATCH }, () => Connection.open(gateway.port));
+      const opened = Array.from({ length: BATCH }, () => connectTo(gateway.url));
       connections.push(...(await Promise.all(opened)));
     }
     for (let round = 0; round < rounds; round++) {
@@ -49,7 +50,7 @@ export async function measureHerd({ rounds, progress }: ThemeOptions): Promise<O
 
 /** From the first request to the last answer, ms. */
 async function stampede(connections: readonly Connection[]): Promise<number> {
-  const text = Connection.requestText('gateway', `/api/v1/invocations/${randomUUID()}`);
+  const text = requestText(`/api/v1/invocations/${randomUUID()}`);
   const from = performance.now();
   await Promise.all(
     connections.map(

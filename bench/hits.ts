@@ -15,7 +15,7 @@ const PACED = ['gateway, silent', 'gateway, default log to a file', 'bare node:h
 /** What the rounds brought, by contender. */
 interface Figures {
   readonly perSecond: Tally;
-  /** Processor time a request, µs. */
+  /** Processor time per request, µs. */
   readonly cpu: Tally;
   /** At the fixed rate, ms. */
   readonly p50: Tally;
@@ -91,7 +91,7 @@ function hitTable({ perSecond, cpu, bytes }: Figures): Table {
     title: 'Hits, one core',
     notes: [
       'wrk -t1 -c32, kept-alive connections; the server on core 0, wrk on core 1. Medians of the rounds and, in',
-      'brackets, smallest and largest; ratios round by round, 304s to 304s. CPU: processor time a request,',
+      'brackets, smallest and largest; ratios round by round, 304s to 304s. CPU: processor time per request,',
       'and bare divided by it. The log file is on the disk that nginx logs to as well; the pipe is read on core 1.',
     ],
     columns: ['who answers', 'requests/s', 'x bare', 'x nginx', 'CPU, µs', 'CPU: x bare', 'bytes'],

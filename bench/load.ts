@@ -34,7 +34,7 @@ await flood();
 await million();
 const status = await sidecar.stop();
 upstream.close();
-for (const each of [...broken, ...sidecar.complaints()]) console.error(each);
+for (const each of [...broken.slice(0, 20), ...sidecar.complaints()]) console.error(each);
 process.exitCode = broken.length === 0 && sidecar.complaints().length === 0 && status === 0 ? 0 : 1;
 
 async function flood(): Promise<void> {
@@ -52,6 +52,7 @@ async function flood(): Promise<void> {
     const { status: hit } = await witness!.ask(jobs[hitsMs.length % JOBS]!);
     hitsMs.push(performance.now() - from);
     if (hit !== 200) broken.push(`a known job was answered ${hit} during the flood`);
+    if (hit === 0) break; // cut off: it would be so at once and for ever
   }
   const all = await answers;
   const tookMs = performance.now() - startedAt;

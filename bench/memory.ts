@@ -8,7 +8,7 @@ const ENTRIES = 1_000_000;
 /** What must be left aside for a million of them, MiB. */
 const HEAP_MB = 6_144;
 
-/** What `probes/fill.ts` prints: bytes an entry, beside `kept`. */
+/** What `probes/fill.ts` prints: bytes per entry, beside `kept`. */
 interface Filled {
   readonly kept: number;
   readonly heap: number;
@@ -36,7 +36,7 @@ export async function measureMemory(options: ThemeOptions): Promise<Outcome> {
           'Accounted: what the tier counts against CACHE_MAX_BYTES.',
         ],
         columns: [
-          'bytes an entry',
+          'bytes per entry',
           'body',
           'key',
           'overhead',

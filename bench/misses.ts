@@ -1,7 +1,8 @@
 /** What a miss costs beside the call that it makes, and how many there can be a second. */
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Connection } from './connection.ts';
+import { requestText } from '../test/support/raw-socket.ts';
+import { connectTo } from './connection.ts';
 import { cpuMs } from './cpu.ts';
 import { type Outcome, type ThemeOptions, tally } from './report.ts';
 import { countOf, type Served, serve, serveGateway, serveUpstream } from './servers.ts';
@@ -80,8 +81,8 @@ async function measureSlowUpstream({ rounds, seconds, progress }: ThemeOptions):
 }
 
 /** Each request's time, ms. */
-async function askDistinct({ port }: Served, seconds: number): Promise<number[]> {
-  const connections = await Promise.all(Array.from({ length: CALLERS }, () => Connection.open(port)));
+async function askDistinct({ url }: Served, seconds: number): Promise<number[]> {
+  const connections = await Promise.all(Array.from({ length: CALLERS }, () => connectTo(url)));
   const times: number[] = [];
   const until = performance.now() + seconds * 1_000;
   const callers = connections.map(
@@ -90,7 +91,7 @@ async function askDistinct({ port }: Served, seconds: number): Promise<number[]>
         const next = () => {
           const from = performance.now();
           if (from > until) return resolve();
-          connection.send(Connection.requestText('upstream', `/api/v1/invocations/${newId()}`), (status) => {
+          connection.send(requestText(`/api/v1/invocations/${newId()}`), (status) => {
             if (status !== 200) return reject(new Error(`a miss was answered ${status}`));
             times.push(performance.now() - from);
             setTimeout(next, Math.random() * UPSTREAM_MS);

@@ -3,12 +3,13 @@
  * due, so that a stall is seen by everybody who would have come meanwhile. Runs in the bench's own process,
  * turning without rest on the load's core: a timer would be a millisecond late.
  */
-import { Connection } from './connection.ts';
+import { requestText } from '../test/support/raw-socket.ts';
+import { connectTo } from './connection.ts';
 
 export interface PaceOptions {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Requests a second. */
+  /** Requests per second. */
   readonly rate: number;
   readonly seconds: number;
   readonly connections?: number;
@@ -17,10 +18,10 @@ export interface PaceOptions {
 /** Resolves to every request's time, ms. Rejects when one failed. */
 export async function pace(options: PaceOptions): Promise<number[]> {
   const { url, headers = {}, rate, seconds, connections = 32 } = options;
-  const { port, pathname, host } = new URL(url);
-  const idle = await Promise.all(Array.from({ length: connections }, () => Connection.open(Number(port))));
+  const { pathname, host } = new URL(url);
+  const idle = await Promise.all(Array.from({ length: connections }, () => connectTo(url)));
   const all = [...idle];
-  const text = Connection.requestText(host, pathname, headers);
+  const text = requestText(pathname, { Host: host, ...headers });
   const total = Math.round(rate * seconds);
   const times: number[] = [];
   const late: number[] = []; // due, and no connection free

@@ -5,10 +5,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type SpawnOptions, spawnGateway } from '../simulator/gateway-process.ts';
 import { has } from './tools.ts';
 
 /** The project's root folder. */
@@ -48,14 +48,31 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 /** What a process said on stderr, for the error that tells why it did not start. */
 const complaints = new WeakMap<ChildProcess, string[]>();
 
+/** Any program, on its core. */
 export function launch(command: string, args: readonly string[], options: LaunchOptions): ChildProcess {
   const { core, env = {}, stdout = 'ignore', cwd = ROOT } = options;
-  const [file, argv] = PINNED ? ['taskset', ['-c', CORES[core], command, ...args]] : [command, [...args]];
-  const child = spawn(file, argv, {
-    cwd,
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', stdout, 'pipe'],
-  });
+  const [file, ...argv] = [...onCore(core), command, ...args];
+  return adopt(
+    spawn(file!, argv, {
+      cwd,
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', stdout, 'pipe'],
+    }),
+  );
+}
+
+/** The gateway, or another program of Node's in its place (`entry`), on its core. */
+export function launchGateway({ core, ...options }: { readonly core: Core } & SpawnOptions): ChildProcess {
+  return adopt(spawnGateway({ stdout: 'ignore', under: onCore(core), ...options }));
+}
+
+/** What stands before a command that is to run there. */
+function onCore(core: Core): readonly string[] {
+  return PINNED ? ['taskset', '-c', CORES[core]] : [];
+}
+
+/** Ends it with the bench at the latest, and remembers what it complains of. */
+function adopt(child: ChildProcess): ChildProcess {
   running.add(child);
   const said: string[] = [];
   complaints.set(child, said);
@@ -72,11 +89,6 @@ export function createFolder(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Launches `node FILE`, with the very binary that runs the bench. */
-export function launchNode(args: readonly string[], options: LaunchOptions): ChildProcess {
-  return launch(process.execPath, args, options);
-}
-
 /** Resolves when it is gone: asked first, and after 3 s made. */
 export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
@@ -85,17 +97,6 @@ export async function stop(child: ChildProcess): Promise<void> {
   const force = setTimeout(() => child.kill('SIGKILL'), 3_000);
   await gone;
   clearTimeout(force);
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (typeof address !== 'object' || address === null) throw new Error('no free port');
-  return address.port;
 }
 
 /**

@@ -1,8 +1,10 @@
 /** Starts what the bench measures: the gateway as an operator would, and the small servers beside it. */
 import type { ChildProcess } from 'node:child_process';
+import { ENTRY } from '../simulator/gateway-process.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { type Answer, ask } from './exchange.ts';
 import { JOB_BODY, JOB_ID, JOB_PATH } from './job.ts';
-import { type Core, freePort, launchNode, ready, stop } from './processes.ts';
+import { type Core, launchGateway, ready, stop } from './processes.ts';
 
 /** A server that answers on 127.0.0.1. */
 export interface Served {
@@ -23,11 +25,11 @@ export interface ServeOptions {
 /** Made up; no upstream here looks at it. */
 const TOKEN = 'ck-made-up';
 
-/** @param file relative to the project's root; told its `PORT` */
-export async function serve(file: string, options: ServeOptions = {}): Promise<Served> {
-  const { core = 'server', env = {}, nodeArgs = [], stdout = 'ignore' } = options;
+/** @param entry relative to the project's root; told its `PORT` */
+export async function serve(entry: string, options: ServeOptions = {}): Promise<Served> {
+  const { core = 'server', env = {}, ...others } = options;
   const port = await freePort();
-  const child = launchNode([...nodeArgs, file], { core, stdout, env: { PORT: String(port), ...env } });
+  const child = launchGateway({ core, entry, env: { PORT: String(port), ...env }, ...others });
   const url = `http://127.0.0.1:${port}`;
   await ready(child, () => ask(`${url}/healthz`));
   return { url, port, process: child, stop: () => stop(child) };
@@ -36,7 +38,7 @@ export async function serve(file: string, options: ServeOptions = {}): Promise<S
 /** The sidecar, silent unless `env` says otherwise. */
 export function serveGateway(upstreamUrl: string, options: ServeOptions = {}): Promise<Served> {
   const env = { CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, LOG_LEVEL: 'silent', ...options.env };
-  return serve('src/node.ts', { ...options, env });
+  return serve(ENTRY, { ...options, env });
 }
 
 /** `node:http` with a constant: the same bytes and headers as `answer`. */

@@ -2,10 +2,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { ENTRY } from '../simulator/gateway-process.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { measureDependencies } from './dependencies.ts';
 import { ask } from './exchange.ts';
 import { JOB_BODY, JOB_PATH } from './job.ts';
-import { createFolder, freePort, launchNode, ROOT, stop } from './processes.ts';
+import { createFolder, launchGateway, ROOT, stop } from './processes.ts';
 import type { Outcome, ThemeOptions } from './report.ts';
 import { tally } from './report.ts';
 import { jobUrl, serveGateway, serveUpstream } from './servers.ts';
@@ -39,15 +41,12 @@ async function measureNodeStart({ rounds, progress }: ThemeOptions): Promise<Out
   const core = 'server';
   const ways: Record<string, Start> = {
     'bare node:http': (PORT) =>
-      launchNode(['bench/servers/bare.ts'], { core, env: { PORT, ANSWER: JSON.stringify(answer) } }),
-    gateway: (PORT) => launchNode(['src/node.ts'], { core, env: { ...env, PORT } }),
+      launchGateway({ core, entry: 'bench/servers/bare.ts', env: { PORT, ANSWER: JSON.stringify(answer) } }),
+    gateway: (PORT) => launchGateway({ core, env: { ...env, PORT } }),
     'gateway, with a compile cache': (PORT) =>
-      launchNode(['src/node.ts'], {
-        core,
-        env: { ...env, PORT, NODE_COMPILE_CACHE: join(folder.path, 'cache') },
-      }),
+      launchGateway({ core, env: { ...env, PORT, NODE_COMPILE_CACHE: join(folder.path, 'cache') } }),
     'gateway, as one bundled file': (PORT) =>
-      launchNode([join(folder.path, 'gateway.mjs')], { core, env: { ...env, PORT } }),
+      launchGateway({ core, entry: join(folder.path, 'gateway.mjs'), env: { ...env, PORT } }),
   };
   const listening = tally();
   const answered = tally();
@@ -95,7 +94,7 @@ async function measureNodeStart({ rounds, progress }: ThemeOptions): Promise<Out
 async function bundle(outfile: string): Promise<void> {
   const { build } = await import('esbuild');
   await build({
-    entryPoints: ['src/node.ts'],
+    entryPoints: [ENTRY],
     absWorkingDir: ROOT,
     outfile,
     bundle: true,

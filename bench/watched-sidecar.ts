@@ -1,8 +1,7 @@
 /** A real sidecar process that tells, when asked, what it holds: heap after a collection, sockets, timers. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { startGatewayProcess } from '../simulator/gateway-process.ts';
 
 export interface Sample {
   /** After a full collection. */
@@ -44,24 +43,27 @@ export async function startWatchedSidecar(
   upstreamUrl: string,
   env: Readonly<Record<string, string>>,
 ): Promise<WatchedSidecar> {
-  const child = spawn(process.execPath, ['--import', PROBE, 'src/node.ts'], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { PATH: process.env.PATH, UPSTREAM_URL: upstreamUrl, PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  const complaints: string[] = [];
+  const {
+    process: child,
+    listening,
+    exited,
+  } = startGatewayProcess({
+    env: { UPSTREAM_URL: upstreamUrl, PORT: '0', ...env },
+    nodeArgs: ['--import', PROBE],
+    ipc: true,
   });
   process.once('exit', () => child.kill('SIGKILL'));
-  const exited = once(child, 'exit');
-  const complaints: string[] = [];
-  const listening = Promise.withResolvers<string>();
   for (const stream of [child.stdout!, child.stderr!]) {
     createInterface({ input: stream }).on('line', (line) => {
       if (COMPLAINT.test(line)) complaints.push(line);
-      else if (line.includes('"listening"')) listening.resolve(/"url":"([^"]+)"/.exec(line)?.[1] ?? '');
     });
   }
-  void exited.then(([status]) => listening.reject(new Error(`the sidecar ended with ${status}`)));
+  const ended = exited.then((status) => {
+    throw new Error(`the sidecar ended with ${status}`);
+  });
   return {
-    url: await listening.promise,
+    url: await Promise.race([listening, ended]),
     async sample() {
       child.send('sample');
       const [taken] = (await once(child, 'message')) as [Sample];
@@ -70,8 +72,7 @@ export async function startWatchedSidecar(
     complaints: () => complaints,
     async stop() {
       child.kill('SIGTERM');
-      const [status] = (await exited) as [number | null];
-      return status;
+      return exited;
     },
   };
 }

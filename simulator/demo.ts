@@ -3,10 +3,10 @@
  * Starts the gateway as an operator would and talks to it by nothing but its environment and its port.
  * `node simulator/demo.ts ENTRY` runs another gateway entry.
  */
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { startGateway } from './gateway-process.ts';
+import { startGatewayProcess } from './gateway-process.ts';
 import { createSimulator, type Simulator } from './simulator.ts';
 
 const COMPLETES = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
@@ -14,18 +14,31 @@ const FAILS = '5f1a7c52-9b1e-4b6c-8d0f-2a64c9e07b13';
 const IS_CANCELLED = 'a8d3e6b0-47c9-4f21-9a35-6b0c1d9e8f74';
 const CANCEL_AFTER_MS = 10_000;
 const START_DEADLINE_MS = 30_000;
+const KEPT_STDERR_CHARS = 16_384;
 
-const entry = process.argv[2] ?? fileURLToPath(new URL('../src/node.ts', import.meta.url));
 const simulator = createSimulator({ token: 'ck-made-up-for-the-demo' });
 await simulator.listen();
 
 const wantedPort = Number(process.env.PORT ?? 8787);
 const port = (await isFree(wantedPort)) ? wantedPort : 0;
-const gateway = startGateway(entry, {
-  CHROMA_API_KEY: simulator.token,
-  UPSTREAM_URL: simulator.url,
-  PORT: String(port),
-});
+let lastWords = '';
+const gateway = startGatewayProcess(
+  {
+    entry: process.argv[2],
+    env: { CHROMA_API_KEY: simulator.token, UPSTREAM_URL: simulator.url, PORT: String(port) },
+    // Ctrl-C reaches a terminal's whole group, and to the gateway our SIGTERM would then be the second signal, which
+    // ends it at once instead of gracefully.
+    detached: true,
+  },
+  (text, from) => {
+    if (from === 'stderr') lastWords = (lastWords + text).slice(-KEPT_STDERR_CHARS);
+  },
+);
+/** It is gone, and all that it wrote is read. */
+const closed = once(gateway.process, 'close').then(
+  () => 'closed' as const,
+  () => 'closed' as const,
+);
 
 const stopped = new Promise<'stop'>((resolve) => {
   let signals = 0;
@@ -33,26 +46,26 @@ const stopped = new Promise<'stop'>((resolve) => {
     process.on(signal, () => {
       signals += 1;
       if (signals === 1) return resolve('stop');
-      gateway.kill();
+      gateway.process.kill('SIGKILL');
       process.exit(1);
     });
   }
 });
-process.on('exit', () => gateway.kill());
+process.on('exit', () => void gateway.process.kill('SIGKILL'));
 
 process.exitCode = await demonstrate();
 await simulator.close();
 
 /** Resolves to the exit status, with the gateway gone. */
 async function demonstrate(): Promise<number> {
-  const ended = Promise.race([gateway.exited, stopped]);
+  const ended = Promise.race([closed, stopped]);
   const late = sleep(START_DEADLINE_MS, 'late' as const, { ref: false });
   const start = await Promise.race([gateway.listening.then((url) => ({ url })), ended, late]);
   if (start === 'late') {
     await gateway.stop();
-    const { stderr } = await gateway.exited;
+    await closed;
     console.error(
-      `The gateway did not say that it listens within ${START_DEADLINE_MS / 1_000} s.\n\n${stderr}`,
+      `The gateway did not say that it listens within ${START_DEADLINE_MS / 1_000} s.\n\n${lastWords}`,
     );
     return 1;
   }
@@ -65,9 +78,12 @@ async function demonstrate(): Promise<number> {
   if (end === 'stop') {
     console.log('\nStopping.');
     await gateway.stop();
+    await closed;
     return 0;
   }
-  console.error(`The gateway ended by itself (${end.how}). Its last words:\n\n${end.stderr}`);
+  const { signalCode, exitCode } = gateway.process;
+  const how = signalCode ?? `exit status ${exitCode}`;
+  console.error(`The gateway ended by itself (${how}). Its last words:\n\n${lastWords}`);
   return 1;
 }
 

@@ -3,13 +3,12 @@
  * report which variables are bad, and never a byte of a value. A failure prints fast-check's seed and the smallest
  * environment; `FUZZ_SEED=…` plays it again, `FUZZ_ENVIRONMENTS=…` plays more.
  */
-import { once } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Config, ConfigError, parseConfig } from '../../src/config/config.ts';
 import { createCanary } from '../support/canary.ts';
 import { FILES, variables } from '../support/fuzz/environments.ts';
-import { spawnSidecar, TOKEN } from '../support/gateway.ts';
+import { runToEnd, TOKEN } from '../support/gateway.ts';
 
 const RUNS = Number(process.env.FUZZ_ENVIRONMENTS ?? 10_000);
 const seed = process.env.FUZZ_SEED === undefined ? {} : { seed: Number(process.env.FUZZ_SEED) };
@@ -67,11 +66,8 @@ describe('any environment', () => {
       .slice(0, 6);
     expect(samples).toHaveLength(6);
     const boot = async (env: Readonly<Record<string, string>>) => {
-      const child = spawnSidecar(env);
-      let printed = '';
-      child.stdout?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-      child.stderr?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-      const [status] = (await once(child, 'close')) as [number | null];
+      const { status, stdout, stderr } = await runToEnd(env);
+      const printed = stdout + stderr;
       expect(status, JSON.stringify(env)).toBe(78);
       expect(printed, JSON.stringify(env)).toMatch(/^bad environment:\n( {2}[A-Z_0-9]+: .*\n)+\n?$/);
       expect(canary.findIn(printed), JSON.stringify(env)).toBeUndefined();

@@ -3,34 +3,21 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../simulator/simulator.ts';
+import { describe, expect, it } from 'vitest';
 import { ask } from '../support/ask.ts';
 import { spoilStored } from '../support/fuzz/stored.ts';
-import { type Gateway, RUNTIMES, startGateway, startNode, startWorkerd, TOKEN } from '../support/gateway.ts';
-import { exchange, statuses } from '../support/raw-socket.ts';
+import { type Gateway, RUNTIMES, startNode, startWorkerd, TOKEN } from '../support/gateway.ts';
+import { getWith, statuses } from '../support/raw-socket.ts';
+import { useSimulated } from '../support/simulated-rig.ts';
 
 describe.each(RUNTIMES)('found by the fuzz on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen());
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
-  });
+  const { simulator, gateway } = useSimulated(runtime);
 
   it.each(['Host: ', 'Host: a\r\nHost: ', 'Host: a b', 'Host: [', 'Host: a:99999'])(
     '#7 #22 dot segments under a host that no URL can have (%j) are no internal error',
     async (host) => {
       const id = simulator.addJob({ state: 'complete' });
-      const text = await exchange(
-        gateway.url,
-        `GET /api/v1/x/../invocations/${id} HTTP/1.1\r\n${host}\r\nConnection: close\r\n\r\n`,
-        3_000,
-      );
+      const text = await getWith(gateway.url, `/api/v1/x/../invocations/${id}`, [host]);
       // 400 from the sidecar and from whoever stands before a Worker; workerd by itself takes some of them.
       expect(runtime === 'node' ? [400] : [200, 400]).toContain(statuses(text)[0]);
       expect(gateway.printed()).not.toMatch(/internal error|exception/i);

@@ -11,6 +11,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { healthz } from '../support/ask.ts';
 import { createCanary } from '../support/canary.ts';
 import { DATABASE, type FuzzUpstream, startFuzzUpstream } from '../support/fuzz/answers.ts';
 import { HURRIED_ENV } from '../support/fuzz/hurried-env.ts';
@@ -20,9 +21,9 @@ import { type FuzzRequest, type FuzzWorld, fuzzRequest } from '../support/fuzz/r
 import { type Gateway, RUNTIMES, startNode, startWorkerd, TOKEN } from '../support/gateway.ts';
 import { claimsNow, GRANT_ENV, SECRET } from '../support/grants.ts';
 import { eventually } from '../support/jobs.ts';
+import { keepConnection, type RawOutcome } from '../support/raw-socket.ts';
 import { mint } from '../support/tokens.ts';
 import { WATCHED_ENV, type Watched } from '../support/watch.ts';
-import { createWire, type WireOutcome } from '../support/wire.ts';
 
 const REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 20_000);
 const SEED = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -106,11 +107,11 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
     const seen: Record<string, number> = {};
     let number = 0;
     const caller = async () => {
-      const wire = createWire(gateway.url);
+      const kept = keepConnection(gateway.url);
       while (number < total) {
         const mine = number++;
         const request = fuzzRequest(SEED, mine, world);
-        const outcome = await wire.send(request.bytes, request);
+        const outcome = await kept.send(request.bytes, request);
         const flaw = judge(request, outcome);
         if (flaw !== undefined) {
           number = total;
@@ -119,7 +120,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
         const kind = `${request.lookup ? 'tame' : 'wild'} ${typeof outcome === 'string' ? outcome : outcome.status}`;
         seen[kind] = (seen[kind] ?? 0) + 1;
       }
-      wire.close();
+      kept.close();
     };
     await Promise.all(Array.from({ length: CONNECTIONS }, caller));
     // A run that met only errors would have proved little.
@@ -134,7 +135,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
     if (VERBOSE) console.log(seen, upstream.requests());
   });
 
-  function report(mine: number, flaw: string, request: FuzzRequest, outcome: WireOutcome): string {
+  function report(mine: number, flaw: string, request: FuzzRequest, outcome: RawOutcome): string {
     const { bytes, lookup } = request;
     const show = (text: string) => JSON.stringify(text.slice(0, 3_000));
     const answer =
@@ -168,7 +169,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
   });
 
   it('lives, ends in order, and called nobody else', async () => {
-    expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+    expect(await healthz(gateway.url)).toBe(200);
     await gateway.stop();
     expect(trapped).toBe(0);
     if (runtime === 'workerd') return;
@@ -193,7 +194,7 @@ describe.each(RUNTIMES)(`fuzz of %s, FUZZ_SEED=${SEED}`, (runtime) => {
       .split('\n')
       .filter((line) => line !== '' && (runtime === 'node' || line[0] === '{'));
     for (const line of lines) {
-      expect(line, 'one JSON object a line').toMatch(/^\{"level":.*\}$/);
+      expect(line, 'one JSON object per line').toMatch(/^\{"level":.*\}$/);
     }
     expect(canary.findInFiles(files)).toBeUndefined();
     expect(grantSecret.findInFiles(files)).toBeUndefined();

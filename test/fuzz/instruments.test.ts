@@ -12,8 +12,8 @@ import { createCanary } from '../support/canary.ts';
 import type { FuzzUpstream } from '../support/fuzz/answers.ts';
 import { createJudge } from '../support/fuzz/judge.ts';
 import { TOKEN } from '../support/gateway.ts';
+import type { RawAnswer } from '../support/raw-socket.ts';
 import { WATCHED_ENV, type Watched } from '../support/watch.ts';
-import type { WireReply } from '../support/wire.ts';
 
 const canary = createCanary(TOKEN);
 const ID = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
@@ -60,7 +60,7 @@ describe('the judge', () => {
     'x-request-id': 'judged-0123',
     'content-type': 'application/json',
   };
-  const reply = (status: number, body: string, more: Record<string, string> = {}): WireReply => ({
+  const reply = (status: number, body: string, more: Record<string, string> = {}): RawAnswer => ({
     status,
     body: Buffer.from(body),
     head: [
@@ -79,7 +79,7 @@ describe('the judge', () => {
     expect(judge(request(), reply(200, text))).toBeUndefined();
   });
 
-  it.each<[string, ReturnType<typeof request>, WireReply | 'silent' | 'closed']>([
+  it.each<[string, ReturnType<typeof request>, RawAnswer | 'silent' | 'closed']>([
     ['silence', request(), 'silent'],
     ['a closed connection', request(), 'closed'],
     ['an internal error', request(), reply(500, text)],
@@ -93,7 +93,7 @@ describe('the judge', () => {
     ['no Vary', request(), reply(200, text, { vary: 'Origin' })],
     ['an unknown error', request(), reply(404, '{"error":"NotFoundError"}')],
     ...Object.entries(canary.encodings).flatMap(
-      ([name, secret]): [string, ReturnType<typeof request>, WireReply][] => [
+      ([name, secret]): [string, ReturnType<typeof request>, RawAnswer][] => [
         [`the token in a body, ${name}`, request(), reply(200, text + secret)],
         [`the token in a header, ${name}`, request(), reply(200, text, { 'x-any': secret })],
       ],

@@ -4,6 +4,7 @@
  * A failure prints the seed and the request's number. `FUZZ_SEED=…` plays the same again.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { healthz } from '../support/ask.ts';
 import { createCanary } from '../support/canary.ts';
 import { type FuzzUpstream, startFuzzUpstream } from '../support/fuzz/answers.ts';
 import { HURRIED_ENV } from '../support/fuzz/hurried-env.ts';
@@ -12,8 +13,8 @@ import { createRandom } from '../support/fuzz/random.ts';
 import { type FuzzRequest, type FuzzWorld, fuzzRequest } from '../support/fuzz/requests.ts';
 import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../support/gateway.ts';
 import { claimsNow, SECRET } from '../support/grants.ts';
+import { keepConnection, type RawOutcome } from '../support/raw-socket.ts';
 import { mint } from '../support/tokens.ts';
-import { createWire, type WireOutcome } from '../support/wire.ts';
 
 /** A tenth of what the fuzz with grants sends; workerd takes a quarter of that. */
 const REQUESTS = Math.ceil(Number(process.env.FUZZ_REQUESTS ?? 20_000) / 10);
@@ -66,11 +67,11 @@ describe.each(RUNTIMES)(`fuzz without grants of %s, FUZZ_SEED=${SEED}`, (runtime
     const seen = new Map<number, number>();
     let number = 0;
     const caller = async () => {
-      const wire = createWire(gateway.url);
+      const kept = keepConnection(gateway.url);
       while (number < total) {
         const mine = number++;
         const request = openRequest(mine);
-        const outcome = await wire.send(request.bytes, request);
+        const outcome = await kept.send(request.bytes, request);
         const flaw = judge(request, outcome) ?? challengeIn(outcome);
         if (flaw !== undefined) {
           number = total;
@@ -81,7 +82,7 @@ describe.each(RUNTIMES)(`fuzz without grants of %s, FUZZ_SEED=${SEED}`, (runtime
         if (request.lookup === undefined || typeof outcome === 'string') continue;
         seen.set(outcome.status, (seen.get(outcome.status) ?? 0) + 1);
       }
-      wire.close();
+      kept.close();
     };
     await Promise.all(Array.from({ length: CONNECTIONS }, caller));
     // A run that met only errors would have proved little.
@@ -95,7 +96,7 @@ describe.each(RUNTIMES)(`fuzz without grants of %s, FUZZ_SEED=${SEED}`, (runtime
   });
 
   it('#126 lives, and neither log nor upstream holds the token, a grant or a query', async () => {
-    expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+    expect(await healthz(gateway.url)).toBe(200);
     const printed = gateway.printed();
     expect(canary.findIn(printed)).toBeUndefined();
     expect(printed).not.toMatch(/eyJ|access_token|internal error|uncaught|exception|"level":"fatal"/);
@@ -105,7 +106,7 @@ describe.each(RUNTIMES)(`fuzz without grants of %s, FUZZ_SEED=${SEED}`, (runtime
 });
 
 /** Where no grant is asked for, nobody may be told to show one. */
-function challengeIn(outcome: WireOutcome): string | undefined {
+function challengeIn(outcome: RawOutcome): string | undefined {
   if (typeof outcome === 'string') return undefined;
   return outcome.status === 401 || /^www-authenticate:/im.test(outcome.head) ? 'a challenge' : undefined;
 }

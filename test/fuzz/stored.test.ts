@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ask } from '../support/ask.ts';
+import { ask, healthz } from '../support/ask.ts';
 import { createCanary } from '../support/canary.ts';
 import { createRandom } from '../support/fuzz/random.ts';
 import { createSpoil, spoilStored } from '../support/fuzz/stored.ts';
@@ -83,7 +83,7 @@ describe.each(RUNTIMES)(`spoilt values on %s, FUZZ_SEED=${SEED}`, (runtime) => {
     }
     expect(anew).toBeGreaterThan(ids.length / 3);
     expect(upstream.requests() - before).toBe(anew);
-    expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+    expect(await healthz(gateway.url)).toBe(200);
     // What workerd says of a value that it cannot read is its own.
     const loud = gateway.logs().filter(({ level, msg }) => level === 'fatal' || msg === 'internal error');
     expect(loud).toEqual([]);

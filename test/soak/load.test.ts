@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../../simulator/simulator.ts';
-import { ask, newId } from '../support/ask.ts';
+import { ask, healthz, newId, readyz } from '../support/ask.ts';
 import { gather, tally } from '../support/callers.ts';
 import { type Gateway, RUNTIMES, startGateway, startNode, TOKEN } from '../support/gateway.ts';
 
@@ -20,12 +20,7 @@ it.each(Object.entries(NOT_ON_WORKERD))('%s does not apply to workerd: %s', (_ro
   expect(reason).not.toBe('');
 });
 
-async function upstreamHealth(gateway: Gateway): Promise<Record<string, unknown>> {
-  const ready = (await (await fetch(`${gateway.url}/readyz`)).json()) as {
-    upstream: Record<string, unknown>;
-  };
-  return ready.upstream;
-}
+const upstreamHealth = async ({ url }: Gateway) => (await readyz(url)).body.upstream;
 
 describe('a flood of distinct ids on node', () => {
   const FLOOD = 10_000;
@@ -126,7 +121,7 @@ describe.each(RUNTIMES)('a bad moment on %s', (runtime) => {
       await simulator.arrived(1, id);
       await stall();
       expect([(await asked).status, simulator.count(id)]).toEqual([200, 1]);
-      expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+      expect(await healthz(gateway.url)).toBe(200);
     }
     expect(await upstreamHealth(gateway)).toMatchObject({ breaker: 'closed' });
     expect(gateway.printed()).not.toContain('upstream_timeout');

@@ -29,7 +29,7 @@ export function read(env: Variables = {}, { runtime = 'node', files = {} }: Read
   );
 }
 
-/** One line a bad variable, `NAME: what is wrong`; empty when the gateway would start. */
+/** One line per bad variable, `NAME: what is wrong`; empty when the gateway would start. */
 export function problemsOf(env: Variables, reading?: Reading): readonly string[] {
   try {
     read(env, reading);

@@ -4,10 +4,11 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../simulator/simulator.ts';
-import { ask } from './ask.ts';
+import { ask, isRefused } from './ask.ts';
 import { type NodeGateway, startNode, TOKEN } from './gateway.ts';
 import { eventually } from './jobs.ts';
 import { converse, headersIn, open, type RawConnection, statuses } from './raw-socket.ts';
+import { useSidecars } from './simulated-rig.ts';
 
 const PATIENT = { timeout: 10_000 };
 const REFUSED = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n';
@@ -22,7 +23,7 @@ export function describeConnections(what: string, node = process.execPath): void
     const opened: RawConnection[] = [];
     beforeAll(async () => {
       simulator = createSimulator({ token: TOKEN });
-      gateway = await startNode(await simulator.listen(), {}, node);
+      gateway = await startNode(await simulator.listen(), {}, { node });
       known = simulator.addJob({ state: 'complete' });
       ({ text: body } = await ask(gateway.url, known));
     });
@@ -237,27 +238,12 @@ export function describeConnections(what: string, node = process.execPath): void
   });
 
   describe(`the end of a connection's life on ${what} (#145)`, () => {
-    let simulator: Simulator;
+    const { simulator, ...sidecars } = useSidecars(afterEach);
     let gateway: NodeGateway;
-    beforeAll(async () => {
-      simulator = createSimulator({ token: TOKEN });
-      await simulator.listen();
-    });
-    afterEach(async () => {
-      gateway.process.kill('SIGKILL');
-      await gateway.exited;
-      simulator.heal();
-    });
-    afterAll(() => simulator.close());
     const start = async () => {
-      gateway = await startNode(simulator.url, {}, node);
+      gateway = await sidecars.start({}, { node });
     };
     const requestFor = (id: string) => `GET /api/v1/invocations/${id} HTTP/1.1\r\nHost: a\r\n\r\n`;
-    const isRefused = () =>
-      fetch(`${gateway.url}/healthz`).then(
-        () => false,
-        () => true,
-      );
 
     it('an answer on its way to a slow reader arrives whole, and the process ends', async () => {
       await start();
@@ -269,7 +255,7 @@ export function describeConnections(what: string, node = process.execPath): void
       socket.write(requestFor(id).repeat(60));
       await eventually(() => gateway.logs().filter(({ cache }) => cache === 'hit').length > 2, 5_000);
       gateway.process.kill('SIGTERM');
-      expect(await eventually(isRefused, 2_000)).toBe(true);
+      expect(await eventually(() => isRefused(gateway.url), 2_000)).toBe(true);
       await new Promise((resolve) => setTimeout(resolve, 500));
       socket.resume();
       await closed;
@@ -291,7 +277,7 @@ export function describeConnections(what: string, node = process.execPath): void
       socket.write(requestFor(id) + requestFor(known) + requestFor(known));
       await simulator.arrived(1, id);
       gateway.process.kill('SIGTERM');
-      expect(await eventually(isRefused, 2_000)).toBe(true);
+      expect(await eventually(() => isRefused(gateway.url), 2_000)).toBe(true);
       simulator.release({ id });
       await closed;
       expect(statuses(text())).toEqual([200, 200, 200]);
@@ -309,7 +295,7 @@ export function describeConnections(what: string, node = process.execPath): void
       socket.write(ids.map(requestFor).join(''));
       await simulator.arrived(16);
       gateway.process.kill('SIGTERM');
-      expect(await eventually(isRefused, 2_000)).toBe(true);
+      expect(await eventually(() => isRefused(gateway.url), 2_000)).toBe(true);
       simulator.release();
       await closed;
       expect(statuses(text())).toEqual([...Array.from({ length: 16 }, () => 200), 503]);

@@ -38,7 +38,7 @@ const VAGUE_NAME = /^(utils?|common|types?|helpers?|index)$/;
 /** `from '…'`, `import '…'`, `import('…')` (types too), `require('…')`, `new URL('…', import.meta.url)`. */
 const IMPORTS = /(?:\bfrom\s*|\bimport\s*\(?\s*|\brequire\s*\(\s*|\bnew URL\s*\(\s*)(['"`])([^'"`\n]+)\1/g;
 
-/** One line a breach; empty when the plan holds. */
+/** One line per breach; empty when the plan holds. */
 export function breachesOf(sources: Sources): string[] {
   const paths = Object.keys(sources).sort();
   return [

@@ -2,9 +2,12 @@
  * The gateway as its callers meet it, on both runtimes: a sidecar process started as an operator would, and
  * the Worker's own bundle in real workerd with its Durable Object. Both listen on a free port of 127.0.0.1.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { type SpawnOptions, startGatewayProcess } from '../../simulator/gateway-process.ts';
+import { isRefused } from './ask.ts';
+import { freePort } from './free-port.ts';
+import { eventually } from './jobs.ts';
 import { jsonLines } from './json-lines.ts';
 import { bundleForWorkerd, startWorkerdProcess, type WorkerdService } from './workerd-process.ts';
 
@@ -30,46 +33,40 @@ export interface Gateway {
 
 export type Env = Readonly<Record<string, string>>;
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
 export interface NodeGateway extends Gateway {
-  /** Resolves to the exit status. */
+  /** Resolves to the exit status, null after a signal. */
   readonly exited: Promise<number | null>;
 }
 
-/** Only what the test says: nothing of the machine's own environment but what a process needs. */
-export function spawnSidecar(env: Env, node = process.execPath): ChildProcess {
-  return spawn(node, ['src/node.ts'], {
-    cwd: ROOT,
-    env: { PATH: process.env.PATH, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
+/** How the process is started, besides its environment. */
+export type SidecarOptions = Pick<SpawnOptions, 'node' | 'nodeArgs' | 'under' | 'stdout'>;
 
 /**
- * Open to every `Host` unless the test says otherwise, as most of them send one that no browser would.
- * @param node the Node that runs it
+ * A sidecar that listens. Open to every `Host` unless the test says otherwise, as most of them send one that no browser
+ * would. Where its log does not come here (`stdout` is a file, `LOG_LEVEL=silent`), `/healthz` tells when it listens.
  */
-export async function startNode(upstreamUrl: string, env: Env = {}, node?: string): Promise<NodeGateway> {
-  const child = spawnSidecar(
-    { CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, PORT: '0', AUTH: 'none', ...env },
-    node,
-  );
-  const exited = once(child, 'exit').then(([status]) => status as number | null);
+export async function startNode(
+  upstreamUrl: string,
+  env: Env = {},
+  options: SidecarOptions = {},
+): Promise<NodeGateway> {
+  const isTold = options.stdout === undefined && env.LOG_LEVEL !== 'silent';
+  const PORT = isTold ? '0' : String(await freePort());
   let text = '';
-  let ready = false;
-  const listening = Promise.withResolvers<string>();
-  const take = (chunk: Buffer) => {
-    text += chunk.toString();
-    if (ready || !text.includes('"listening"')) return;
-    const line = jsonLines<LogLine>(text).find(isListening);
-    ready = line !== undefined;
-    if (line) listening.resolve(String(line.url));
-  };
-  child.stdout?.on('data', take);
-  child.stderr?.on('data', take);
-  void exited.then((status) => listening.reject(new Error(`sidecar ended with ${status}: ${text}`)));
-  const url = await listening.promise;
+  const {
+    process: child,
+    listening,
+    exited,
+  } = startGatewayProcess(
+    { env: { CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, PORT, AUTH: 'none', ...env }, ...options },
+    (piece) => {
+      text += piece;
+    },
+  );
+  const ended = exited.then((status) => {
+    throw new Error(`sidecar ended with ${status}: ${text}`);
+  });
+  const url = await Promise.race([isTold ? listening : answering(`http://127.0.0.1:${PORT}`), ended]);
   return {
     runtime: 'node',
     url,
@@ -84,7 +81,35 @@ export async function startNode(upstreamUrl: string, env: Env = {}, node?: strin
   };
 }
 
-const isListening = (line: LogLine) => line.msg === 'listening';
+async function answering(url: string): Promise<string> {
+  const isRefusing = await eventually(
+    () => isRefused(url),
+    10_000,
+    (refused) => !refused,
+  );
+  if (isRefusing) throw new Error(`no answer: ${url}`);
+  return url;
+}
+
+/** What is left of a sidecar that ended by itself. */
+export interface Ended {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a sidecar with exactly this environment to its end; after 15 s that is a SIGKILL. */
+export async function runToEnd(env: Env, options: SidecarOptions = {}): Promise<Ended> {
+  const printed = { stdout: '', stderr: '' };
+  const { process: child, exited } = startGatewayProcess({ env, ...options }, (text, from) => {
+    printed[from] += text;
+  });
+  const closed = once(child, 'close');
+  const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  await closed;
+  clearTimeout(late);
+  return { status: await exited, ...printed };
+}
 
 let bundle: Promise<string> | undefined;
 

@@ -1,4 +1,4 @@
-/** What a process prints, a JSON object a line; a line that is not complete yet is left for later. */
+/** What a process prints, one JSON object per line; a line that is not complete yet is left for later. */
 export function jsonLines<Line>(printed: string): Line[] {
   return printed
     .slice(0, printed.lastIndexOf('\n') + 1)

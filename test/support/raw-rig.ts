@@ -1,12 +1,13 @@
-/** A gateway that knows one finished job, for the suites that speak to it byte by byte: started once a describe. */
-import { afterAll, beforeAll } from 'vitest';
-import { createSimulator } from '../../simulator/simulator.ts';
+/** A gateway that knows one finished job, for the suites that speak to it byte by byte: started once per describe. */
+import { beforeAll } from 'vitest';
+import type { Simulator } from '../../simulator/simulator.ts';
 import { ask } from './ask.ts';
-import { type Gateway, startGateway, TOKEN } from './gateway.ts';
-import { type Conversation, converse } from './raw-socket.ts';
+import type { Gateway } from './gateway.ts';
+import { type Conversation, converse, getWith } from './raw-socket.ts';
+import { useSimulated } from './simulated-rig.ts';
 
 export interface RawRig {
-  readonly simulator: ReturnType<typeof createSimulator>;
+  readonly simulator: Simulator;
   readonly gateway: Gateway;
   /** The known job's path, and its body: upstream was asked for it once. */
   readonly path: string;
@@ -17,31 +18,21 @@ export interface RawRig {
 }
 
 export function useRawRig(runtime: Gateway['runtime']): RawRig {
-  const simulator = createSimulator({ token: TOKEN });
+  const { simulator, gateway } = useSimulated(runtime);
   const id = simulator.addJob({ state: 'complete' });
   const path = `/api/v1/invocations/${id}`;
-  let gateway: Gateway;
   let text: string;
   beforeAll(async () => {
-    gateway = await startGateway(runtime, await simulator.listen());
     ({ text } = await ask(gateway.url, id));
   });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
-  });
-  const send = (bytes: string, withinMs?: number) => converse(gateway.url, bytes, { withinMs });
   return {
     simulator,
+    gateway,
     path,
-    get gateway() {
-      return gateway;
-    },
     get text() {
       return text;
     },
-    send,
-    get: async (headers) =>
-      (await send(`GET ${path} HTTP/1.1\r\n${headers}\r\nConnection: close\r\n\r\n`)).text,
+    send: (bytes, withinMs) => converse(gateway.url, bytes, { withinMs }),
+    get: (headers) => getWith(gateway.url, path, [headers]),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * A raw TCP upstream on 127.0.0.1: what a real HTTP server could never be made to do. One script a request,
+ * A raw TCP upstream on 127.0.0.1: what a real HTTP server could never be made to do. One script per request,
  * by its number; counts connections, requests and the bytes that came.
  */
 import { once } from 'node:events';

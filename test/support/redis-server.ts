@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from 'redis';
 import { describe } from 'vitest';
+import { freePort } from './free-port.ts';
 
 /** Gives up when its server does, so that a failed test ends. */
 function newClient(url: string) {
@@ -102,16 +103,6 @@ async function launch(folder: string, port: number): Promise<ChildProcess> {
   for await (const chunk of server.stdout) if (String(chunk).includes('Ready to accept connections')) break;
   server.stdout.resume();
   return server;
-}
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 export interface Wire {

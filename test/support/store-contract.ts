@@ -1,6 +1,6 @@
 /**
  * What every durable tier promises, on the real thing: a file, a redis-server, workerd. One suite; each adapter
- * brings a bed to lie on. The memory tier is another port, synchronous, and tells its own: memory-store.test.ts.
+ * brings a place to keep them in. The memory tier is another port, synchronous, and tells its own: memory-store.test.ts.
  */
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createEntry, deleteAtOf, type Entry } from '../../src/cache/entry.ts';
@@ -10,13 +10,13 @@ import type { InvocationId } from '../../src/domain/job.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, FAILED, lifetimes, newId } from './jobs.ts';
 
 /** One place to store, empty at first. */
-export interface StoreBed {
+export interface StorePlace {
   /** Another process's view of the same place. Closed by the suite. */
   open(partition: string): Promise<Store>;
   /** Puts bytes where the entry of an id is kept, past every check. */
-  plant(partition: string, id: InvocationId, bytes: Buffer): Promise<void>;
+  write(partition: string, id: InvocationId, bytes: Buffer): Promise<void>;
   /** The bytes there, if any. */
-  dig(partition: string, id: InvocationId): Promise<Buffer | undefined>;
+  read(partition: string, id: InvocationId): Promise<Buffer | undefined>;
   remove(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export interface StoreTraits {
   /** Keeps nothing that is put after `close`. */
   readonly letsGo: boolean;
   /** The largest value that the place itself takes. */
-  readonly maxPlantBytes: number;
+  readonly maxWrittenBytes: number;
 }
 
 /** The contract's promise: in the store within this long of the put. */
@@ -38,21 +38,21 @@ const SLACK_MS = 2_000;
 /** Reads under way together in the race: an adapter may send them as one. */
 const AT_ONCE = 50;
 
-export function describeStore(traits: StoreTraits, makeBed: () => Promise<StoreBed>): void {
-  let bed: StoreBed;
+export function describeStore(traits: StoreTraits, makePlace: () => Promise<StorePlace>): void {
+  let place: StorePlace;
   let opened: Store[];
 
   beforeEach(async () => {
-    bed = await makeBed();
+    place = await makePlace();
     opened = [];
   });
   afterEach(async () => {
     await Promise.all(opened.map((store) => store.close()));
-    await bed.remove();
+    await place.remove();
   });
 
   async function open(partition = 'p'): Promise<Store> {
-    const store = await bed.open(partition);
+    const store = await place.open(partition);
     opened.push(store);
     return store;
   }
@@ -119,7 +119,7 @@ export function describeStore(traits: StoreTraits, makeBed: () => Promise<StoreB
     const id = newId();
     store.put(id, createEntry({ kind: 'missing' }, Date.now(), lifetimes));
     await store.close();
-    expect(await bed.dig('p', id)).toBeUndefined();
+    expect(await place.read('p', id)).toBeUndefined();
   });
 
   it(`${traits.inFlight ? 'shares' : 'does not keep'} an in-flight answer`, async () => {
@@ -175,11 +175,11 @@ export function describeStore(traits: StoreTraits, makeBed: () => Promise<StoreB
 
   it('takes odd bytes for a miss and deletes them (#97)', async () => {
     const store = await open();
-    for (const [what, id, bytes] of oddValues(traits.maxPlantBytes)) {
-      await bed.plant('p', id, bytes);
+    for (const [what, id, bytes] of oddValues(traits.maxWrittenBytes)) {
+      await place.write('p', id, bytes);
       expect(await store.get(id), what).toBeUndefined();
       const left = await eventually(
-        () => bed.dig('p', id),
+        () => place.read('p', id),
         SLACK_MS,
         (held) => held === undefined,
       );
@@ -190,14 +190,14 @@ export function describeStore(traits: StoreTraits, makeBed: () => Promise<StoreB
 
   it('keeps the next answer in the place of odd bytes, however soon it comes (#97)', async () => {
     const store = await open();
-    for (const [what, id, bytes] of oddValues(traits.maxPlantBytes)) {
-      await bed.plant('p', id, bytes);
+    for (const [what, id, bytes] of oddValues(traits.maxWrittenBytes)) {
+      await place.write('p', id, bytes);
       expect(await store.get(id), what).toBeUndefined();
       const entry = entryOf(id, COMPLETE, 5);
       store.put(id, entry);
       const good = Buffer.from(encodeEntry(id, entry)!);
       const left = await eventually(
-        () => bed.dig('p', id),
+        () => place.read('p', id),
         SLACK_MS,
         (held) => held?.equals(good) === true,
       );

@@ -11,8 +11,8 @@ export type StoreCall =
   | readonly ['put', InvocationId, Entry]
   | readonly ['close']
   /** Past the store: base64 of what is to stand in the storage, and of what stands there. */
-  | readonly ['plant', InvocationId, string]
-  | readonly ['dig', InvocationId];
+  | readonly ['write', InvocationId, string]
+  | readonly ['read', InvocationId];
 
 export interface StoreReplies {
   /** One a call; `null` for nothing. */

@@ -48,9 +48,9 @@ export class StoreObject {
         return this.#store.put(call[1], call[2]);
       case 'close':
         return this.#store.close();
-      case 'plant':
+      case 'write':
         return this.#state.storage.kv.put(call[1], asKept(Buffer.from(call[2], 'base64')));
-      case 'dig':
+      case 'read':
         return bytesOf(this.#state.storage.kv.get(call[1]))?.toString('base64');
     }
   }

@@ -1,6 +1,6 @@
 /**
  * A process for the crash test: storms of terminal puts into one SQLite file until somebody kills it.
- * Prints one line a storm, after its puts: `EPOCHMS ID ID …`.
+ * Prints one line per storm, after its puts: `EPOCHMS ID ID …`.
  * @example node test/support/storm.ts FILE
  */
 import { openSqliteStore } from '../../src/stores/sqlite/store.ts';

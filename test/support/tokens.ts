@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto';
 import { asGatewayError } from '../../src/domain/errors.ts';
 import type { Grant } from '../../src/domain/grant.ts';
-import { type Authenticate, challengeOf } from '../../src/grant/authenticate.ts';
+import { type Authenticate, challengeOf, createAuthenticator } from '../../src/grant/authenticate.ts';
 
 export const SECRET = 'a test secret of more than 32 bytes';
 export const NOW = 1_795_435_200_000;
@@ -20,6 +20,18 @@ export function encode(part: unknown): string {
 export function mint(claims: unknown, header: unknown = { alg: 'HS256' }, secret: string = SECRET): string {
   const signed = `${encode(header)}.${encode(claims)}`;
   return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+}
+
+/** Who verifies by secrets, and a clock that is moved by hand. */
+export function bySecrets({ secrets = [SECRET], issuer }: { secrets?: string[]; issuer?: string } = {}) {
+  const clock = { now: NOW };
+  const authenticate = createAuthenticator({
+    keys: { kind: 'secrets', secrets },
+    audience: 'chroma-sync-gateway',
+    issuer,
+    now: () => clock.now,
+  });
+  return { clock, authenticate };
 }
 
 export interface Outcome {

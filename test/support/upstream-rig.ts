@@ -1,4 +1,4 @@
-/** A gateway before a raw upstream, for the suites of upstream's faults: started once a describe. */
+/** A gateway before a raw upstream, for the suites of upstream's faults: started once per describe. */
 import { afterAll, beforeAll, expect } from 'vitest';
 import { type Asked, ask, newId } from './ask.ts';
 import { type Env, type Gateway, type LogLine, startGateway } from './gateway.ts';

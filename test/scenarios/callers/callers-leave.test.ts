@@ -1,7 +1,7 @@
 /** A caller that leaves ends nothing for the others, and leaves nothing behind (faults #110). */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../../../simulator/simulator.ts';
-import { ask } from '../../support/ask.ts';
+import { ask, readyz } from '../../support/ask.ts';
 import { gather, tally } from '../../support/callers.ts';
 import { startFleet } from '../../support/fleet.ts';
 import { type Gateway, RUNTIMES, TOKEN } from '../../support/gateway.ts';
@@ -41,8 +41,9 @@ describe.each(RUNTIMES)('callers that leave, on %s', (runtime) => {
     const before = simulator.count(id);
     expect((await ask(gateway.url, id)).status).toBe(200);
     expect(simulator.count(id)).toBe(before + 1); // nobody's old load was joined
-    const ready = (await (await fetch(`${gateway.url}/readyz`)).json()) as { upstream: object };
-    expect(ready.upstream).toMatchObject(runtime === 'node' ? { active: 0, waiting: 0 } : {});
+    expect((await readyz(gateway.url)).body.upstream).toMatchObject(
+      runtime === 'node' ? { active: 0, waiting: 0 } : {},
+    );
     expect(gateway.printed()).not.toMatch(/unhandled|uncaught|internal error|different request/i);
   });
 

@@ -1,10 +1,9 @@
 /** What a request may ask of a cache (faults #17, #18): If-None-Match in every form, and nothing else. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { ask, newId } from '../../support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
-import { headersIn } from '../../support/raw-socket.ts';
-import { createWire, type Wire, type WireReply } from '../../support/wire.ts';
+import { RUNTIMES } from '../../support/gateway.ts';
+import { headersIn, type KeptConnection, keepConnection, type RawAnswer } from '../../support/raw-socket.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const HIT = 'chroma-sync-gateway; hit';
 /** Just below the bound on one request's headers. */
@@ -87,35 +86,28 @@ const IGNORED: readonly string[] = [
 ];
 
 describe.each(RUNTIMES)('conditional requests on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  let wire: Wire;
+  const { simulator, gateway } = useSimulated(runtime, { CACHE_IN_FLIGHT_TTL_MS: '60000' });
+  let kept: KeptConnection;
   let id: string;
   let etag: string;
   let text: string;
   beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { CACHE_IN_FLIGHT_TTL_MS: '60000' });
-    wire = createWire(gateway.url);
+    kept = keepConnection(gateway.url);
     id = simulator.addJob({ state: 'complete' });
     const first = await ask(gateway.url, id);
     etag = first.headers.get('etag')!;
     text = first.text;
   });
-  afterAll(async () => {
-    wire.close();
-    await gateway.stop();
-    await simulator.close();
-  });
+  afterAll(() => kept.close());
 
-  async function get(headers: string, of = id, method = 'GET'): Promise<WireReply> {
+  async function get(headers: string, of = id, method = 'GET'): Promise<RawAnswer> {
     const request = `${method} /api/v1/invocations/${of} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n`;
-    const reply = await wire.send(Buffer.from(request, 'latin1'), { isHead: method === 'HEAD' });
+    const reply = await kept.send(Buffer.from(request, 'latin1'), { isHead: method === 'HEAD' });
     if (typeof reply === 'string') throw new Error(reply);
     return reply;
   }
   const withTag = (value: string) => `If-None-Match: ${value.replaceAll('E', etag)}`;
-  function expectWhole(reply: WireReply): void {
+  function expectWhole(reply: RawAnswer): void {
     expect([reply.status, reply.body.toString()]).toEqual([200, text]);
     expect(headersIn(reply.head)).toMatchObject({
       'content-type': 'application/json',

@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { ERROR_CODES, type ErrorCode } from '../../../src/domain/errors.ts';
-import { type Asked, ask, newId } from '../../support/ask.ts';
+import { type Asked, ask, askAt, isRefused, newId } from '../../support/ask.ts';
 import { type Env, type Gateway, RUNTIMES, startNode, startWorkerd, TOKEN } from '../../support/gateway.ts';
 import { bearer, GRANT_ENV, signNow } from '../../support/grants.ts';
 import { ec } from '../../support/identity-provider.ts';
@@ -165,7 +165,7 @@ describe.each(RUNTIMES)('errors for a browser on %s', (runtime) => {
       ['/healthz', 200],
       ['/readyz', 200],
     ] as const) {
-      const { status: got, headers } = await fetch(at('plain').url + path, { headers: { origin: APP } });
+      const { status: got, headers } = await askAt(at('plain').url + path, { headers: { origin: APP } });
       expect([path, got, headers.get('access-control-allow-origin')]).toEqual([path, expected, APP]);
       expect(headers.get('vary')).toBe('Origin, Authorization, x-chroma-token');
     }
@@ -174,9 +174,9 @@ describe.each(RUNTIMES)('errors for a browser on %s', (runtime) => {
   it('#51 a path that is none asks nobody for a grant: what is misspelt is told as such', async () => {
     for (const path of ['/nowhere', '/api/v1/invocation/x', `/api/v1/invocations/${newId()}/`]) {
       for (const method of ['GET', 'POST']) {
-        const response = await fetch(at('guarded').url + path, { method, headers: { origin: APP } });
-        expect([path, response.status, response.headers.get('www-authenticate')]).toEqual([path, 404, null]);
-        expect(await response.json()).toMatchObject({ error: 'unknown_route', retryable: false });
+        const asked = await askAt(at('guarded').url + path, { method, headers: { origin: APP } });
+        expect([path, asked.status, asked.headers.get('www-authenticate')]).toEqual([path, 404, null]);
+        expect(asked.error).toMatchObject({ error: 'unknown_route', retryable: false });
       }
     }
   });
@@ -195,16 +195,7 @@ async function late(gateway: Gateway): Promise<Asked> {
   // It has begun to read them when it has answered somebody else since.
   await ask(gateway.url, 'nope');
   gateway.process.kill('SIGTERM');
-  await expect
-    .poll(
-      () =>
-        fetch(`${gateway.url}/healthz`).then(
-          () => 'open',
-          () => 'closed',
-        ),
-      { timeout: 5_000 },
-    )
-    .toBe('closed');
+  await expect.poll(() => isRefused(gateway.url), { timeout: 5_000 }).toBe(true);
   socket.write('\r\n');
   await closed;
   return askedFrom(text());

@@ -5,13 +5,13 @@
  * `Content-Type`, errors by status and `message`.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { describe, expect, it } from 'vitest';
 import { newId } from '../../support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { RUNTIMES, TOKEN } from '../../support/gateway.ts';
 import { GRANT_ENV, grantFor } from '../../support/grants.ts';
 import { matchesSchema } from '../../support/openapi/check.ts';
-import { exchange } from '../../support/raw-socket.ts';
+import { bodyIn, getWith } from '../../support/raw-socket.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 interface OpenApi {
   readonly paths: Readonly<Record<string, { readonly get?: { readonly operationId: string } }>>;
@@ -62,18 +62,9 @@ function createClient(baseUrl: string, credential: string) {
 }
 
 describe.each(RUNTIMES)("a Chroma client with a grant in its token's place on %s", (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), {
-      ...GRANT_ENV,
-      CACHE_IN_FLIGHT_TTL_MS: '50',
-    });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
+  const { simulator, gateway } = useSimulated(runtime, {
+    ...GRANT_ENV,
+    CACHE_IN_FLIGHT_TTL_MS: '50',
   });
   const direct = () => createClient(simulator.url, TOKEN);
   const through = (read: unknown) => createClient(gateway.url, grantFor(read));
@@ -132,25 +123,17 @@ describe.each(RUNTIMES)("a Chroma client with a grant in its token's place on %s
 
   it('answers what clients in other languages send: title-case names, JSON types, compression, an agent', async () => {
     const id = simulator.addJob({ state: 'complete' });
-    const text = await exchange(
-      gateway.url,
-      [
-        `GET /api/v1/invocations/${id} HTTP/1.1`,
-        'Host: sync.trychroma.com',
-        'Accept: */*',
-        'Accept-Encoding: gzip, deflate, br, zstd',
-        'Connection: close',
-        'User-Agent: Chroma Python Client v1.5.9 (https://github.com/chroma-core/chroma)',
-        'Content-Type: application/json',
-        `X-Chroma-Token: ${grantFor({ invocations: [id] })}`,
-        '',
-        '',
-      ].join('\r\n'),
-      3_000,
-    );
+    const text = await getWith(gateway.url, `/api/v1/invocations/${id}`, [
+      'Host: sync.trychroma.com',
+      'Accept: */*',
+      'Accept-Encoding: gzip, deflate, br, zstd',
+      'User-Agent: Chroma Python Client v1.5.9 (https://github.com/chroma-core/chroma)',
+      'Content-Type: application/json',
+      `X-Chroma-Token: ${grantFor({ invocations: [id] })}`,
+    ]);
     expect(text).toMatch(/^HTTP\/1\.1 200 /);
     expect(text).not.toMatch(/^(content-encoding|transfer-encoding):/im);
-    const body: unknown = JSON.parse(text.slice(text.indexOf('\r\n\r\n') + 4));
+    const body: unknown = JSON.parse(bodyIn(text));
     expect({ job: body }).toEqual(await direct().getInvocation(id));
   });
 });

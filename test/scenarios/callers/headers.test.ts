@@ -4,8 +4,7 @@ import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask, newId } from '../../support/ask.ts';
 import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
 import { ALWAYS, APP, HEADER_ROWS, lookup, READABLE, UNCACHED } from '../../support/header-rows.ts';
-import { headersIn } from '../../support/raw-socket.ts';
-import { createWire, type Wire, type WireReply } from '../../support/wire.ts';
+import { headersIn, type KeptConnection, keepConnection, type RawAnswer } from '../../support/raw-socket.ts';
 
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -19,18 +18,18 @@ afterAll(() => shared.close());
 
 describe.each(RUNTIMES)('headers on %s', (runtime) => {
   let gateway: Gateway;
-  let wire: Wire;
+  let kept: KeptConnection;
   beforeAll(async () => {
     gateway = await startGateway(runtime, shared.url, { CORS_ORIGINS: APP, CACHE_IN_FLIGHT_TTL_MS: '60000' });
-    wire = createWire(gateway.url);
+    kept = keepConnection(gateway.url);
   });
   afterAll(async () => {
-    wire.close();
+    kept.close();
     await gateway.stop();
   });
 
-  async function send(method: string, target: string, headers = ''): Promise<WireReply> {
-    const reply = await wire.send(
+  async function send(method: string, target: string, headers = ''): Promise<RawAnswer> {
+    const reply = await kept.send(
       `${method} ${target} HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${ALWAYS['x-request-id']}\r\n${headers}\r\n`,
       { isHead: method === 'HEAD' },
     );
@@ -38,7 +37,7 @@ describe.each(RUNTIMES)('headers on %s', (runtime) => {
     return reply;
   }
   /** Without what the HTTP stack adds, `Date` where it is none of ours included. */
-  function headersOf(reply: WireReply): Record<string, string> {
+  function headersOf(reply: RawAnswer): Record<string, string> {
     const isOurDate = reply.status === 304 || 'etag' in headersIn(reply.head);
     const added = isOurDate ? STACK : [...STACK, 'date'];
     return Object.fromEntries(

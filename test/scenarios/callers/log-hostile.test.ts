@@ -4,37 +4,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask, newId } from '../../support/ask.ts';
-import {
-  type Gateway,
-  RUNTIMES,
-  startGateway,
-  startNode,
-  startWorkerd,
-  TOKEN,
-} from '../../support/gateway.ts';
+import { type Gateway, RUNTIMES, startNode, startWorkerd, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
-import { createWire, headerIn, type Wire } from '../../support/wire.ts';
+import { headerIn, type KeptConnection, keepConnection } from '../../support/raw-socket.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const OURS = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 describe.each(RUNTIMES)('hostile text on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  let wire: Wire;
+  const { simulator, gateway } = useSimulated(runtime, { LOG_LEVEL: 'debug' });
+  let kept: KeptConnection;
   let id: string;
   beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { LOG_LEVEL: 'debug' });
-    wire = createWire(gateway.url);
+    kept = keepConnection(gateway.url);
     id = simulator.addJob({ state: 'complete' });
   });
-  afterAll(async () => {
-    wire.close();
-    await gateway.stop();
-    await simulator.close();
-  });
+  afterAll(() => kept.close());
 
   /** What was printed since; every line of it must be whole JSON. */
   async function printedDuring(send: () => Promise<unknown>, lines: number): Promise<string> {
@@ -47,7 +34,7 @@ describe.each(RUNTIMES)('hostile text on %s', (runtime) => {
     return since();
   }
   const get = (path: string, headers: string) =>
-    wire.send(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n`));
+    kept.send(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\n${headers}\r\n\r\n`));
   const lookup = (headers: string) => get(`/api/v1/invocations/${id}`, headers);
 
   it.each(['abcdefgh', 'Req.0123_ABC-z', 'a'.repeat(64), '--------'])(
@@ -165,9 +152,9 @@ describe.each(RUNTIMES)('a bug on %s', (runtime) => {
         500,
         { error: 'internal', message: 'The gateway failed.', request_id: 'a-bug-0123', retryable: true },
       ]);
-      const told = () => gateway.logs().filter(({ err }) => String(err).includes('outer'));
-      await eventually(() => told().length > 0, 3_000);
-      expect(told()).toEqual([
+      const lines = () => gateway.logs().filter(({ err }) => String(err).includes('outer'));
+      await eventually(() => lines().length > 0, 3_000);
+      expect(lines()).toEqual([
         expect.objectContaining({
           level: 'error',
           msg: 'internal error',

@@ -1,28 +1,20 @@
-/** Contract §8 on both runtimes: one line a request when it ends, known fields, and nothing that is secret. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { ask, newId } from '../../support/ask.ts';
-import { type Gateway, type LogLine, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+/** Contract §8 on both runtimes: one line per request when it ends, known fields, and nothing that is secret. */
+import { describe, expect, it } from 'vitest';
+import { createSimulator } from '../../../simulator/simulator.ts';
+import { ask, askAt, newId } from '../../support/ask.ts';
+import { type LogLine, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const CANARY = 'canary-0123456789';
 const TTL_MS = 100;
 const KNOWN_FORM = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 
 describe.each(RUNTIMES)('the log on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), {
-      CACHE_IN_FLIGHT_TTL_MS: String(TTL_MS),
-      UPSTREAM_TIMEOUT_MS: '1000',
-      LOG_LEVEL: 'debug',
-    });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
+  const { simulator, gateway } = useSimulated(runtime, {
+    CACHE_IN_FLIGHT_TTL_MS: String(TTL_MS),
+    UPSTREAM_TIMEOUT_MS: '1000',
+    LOG_LEVEL: 'debug',
   });
 
   let number = 0;
@@ -39,11 +31,7 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
       ask(gateway.url, id, { method, headers: { 'x-request-id': requestId, ...headers } }),
     );
   const get = (path: string, method = 'GET') =>
-    linesOf((requestId) =>
-      fetch(gateway.url + path, { method, headers: { 'x-request-id': requestId } }).then((response) =>
-        response.text(),
-      ),
-    );
+    linesOf((requestId) => askAt(gateway.url + path, { method, headers: { 'x-request-id': requestId } }));
 
   const ORDER = [
     'level',
@@ -141,7 +129,7 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
     expect(lines[0]).not.toHaveProperty('invocationId');
   });
 
-  it('upstream trouble: a warning once a call, whoever waits, and one line a caller', async () => {
+  it('upstream trouble: one warning per call, whoever waits, and one line per caller', async () => {
     const id = simulator.addJob({ state: 'processing' });
     simulator.fault({ type: 'status', status: 400 }, { id });
     simulator.hold({ id });
@@ -154,10 +142,10 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
         expect.objectContaining({ level: 'warn', status: 502, code: 'upstream_rejected' }),
       ]);
     }
-    const told = gateway
+    const warned = gateway
       .logs()
       .filter(({ msg, ...fields }) => msg === 'upstream call failed' && JSON.stringify(fields).includes(id));
-    expect(told).toHaveLength(simulator.count(id));
+    expect(warned).toHaveLength(simulator.count(id));
     expect(simulator.count(id)).toBe(1);
   });
 
@@ -200,12 +188,12 @@ describe.each(RUNTIMES)('the log on %s', (runtime) => {
 });
 
 describe.each(RUNTIMES)('LOG_LEVEL on %s', (runtime) => {
-  it('by default a probe’s 200 is not news', async () => {
+  it('by default a probe’s 200 is not logged', async () => {
     const simulator = createSimulator({ token: TOKEN });
     const gateway = await startGateway(runtime, await simulator.listen());
     try {
-      for (const path of ['/healthz', '/readyz']) expect((await fetch(gateway.url + path)).status).toBe(200);
-      await fetch(`${gateway.url}/healthz`, { method: 'POST' });
+      for (const path of ['/healthz', '/readyz']) expect((await askAt(gateway.url + path)).status).toBe(200);
+      await askAt(`${gateway.url}/healthz`, { method: 'POST' });
       const routes = () => gateway.logs().filter(({ msg }) => msg === 'request');
       await eventually(() => routes().length > 0, 5_000);
       expect(routes()).toEqual([expect.objectContaining({ route: '/healthz', method: 'POST', status: 405 })]);

@@ -1,14 +1,15 @@
 /** Callers that want too much at once (faults #31): pipelines, floods, idle crowds. Others do not notice. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createSimulator } from '../../../simulator/simulator.ts';
 import { ask } from '../../support/ask.ts';
 import { gather } from '../../support/callers.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { RUNTIMES, TOKEN } from '../../support/gateway.ts';
 import { startHere } from '../../support/here.ts';
 import { eventually } from '../../support/jobs.ts';
 import { quantileOf } from '../../support/quantile.ts';
 import { open, statuses } from '../../support/raw-socket.ts';
 import { residentBytes, untilStill } from '../../support/resident.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const NOT_ON_WORKERD = {
   '#31 sixteen answers waited for': 'the runtime takes one request at a time from a connection',
@@ -23,18 +24,11 @@ const IDLE = { node: 10_000, workerd: 1_000 };
 const MEGABYTE = 1_048_576;
 
 describe.each(RUNTIMES)('too many on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
+  const { simulator, gateway } = useSimulated(runtime, { CACHE_IN_FLIGHT_TTL_MS: '60000' });
   let id: string;
   beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { CACHE_IN_FLIGHT_TTL_MS: '60000' });
     id = simulator.addJob({ state: 'complete' });
     await ask(gateway.url, id);
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
   });
   const request = (of: string, requestId: string) =>
     `GET /api/v1/invocations/${of} HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${requestId}\r\n\r\n`;

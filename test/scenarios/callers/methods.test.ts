@@ -1,10 +1,10 @@
 /** Methods and bodies (faults #13 to #16): only GET and HEAD ask, and a body is nobody's business. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { RUNTIMES } from '../../support/gateway.ts';
 import { bodyIn, converse, headersIn, open, statuses } from '../../support/raw-socket.ts';
 import { residentBytes, untilStill } from '../../support/resident.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const NOT_ON_WORKERD = {
   '#15 CONNECT: the socket is closed':
@@ -17,16 +17,7 @@ it.skip.each(Object.entries(NOT_ON_WORKERD))('on workerd: %s: %s', () => {});
 const HIT = 'chroma-sync-gateway; hit';
 
 describe.each(RUNTIMES)('methods on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { CACHE_IN_FLIGHT_TTL_MS: '60000' });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
-  });
+  const { simulator, gateway } = useSimulated(runtime, { CACHE_IN_FLIGHT_TTL_MS: '60000' });
 
   async function send(method: string, target: string, headers = '', body = '') {
     const { text, closed } = await converse(

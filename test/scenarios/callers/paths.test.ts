@@ -1,9 +1,9 @@
 /** Paths and identifiers (faults #1 to #11): what is a lookup, and what never becomes one. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { afterEach, describe, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { RUNTIMES, TOKEN } from '../../support/gateway.ts';
 import { bodyIn, converse, headersIn, statuses } from '../../support/raw-socket.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const NOT_ON_WORKERD = {
   '#8 Object.prototype looked at': 'nothing looks into the isolate from outside; it runs the same code',
@@ -65,21 +65,12 @@ const NO_IDS: readonly (readonly [segment: string, status: 400 | 404])[] = [
 ];
 
 describe.each(RUNTIMES)('paths on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), {
-      CACHE_IN_FLIGHT_TTL_MS: '60000',
-      CACHE_NOT_FOUND_TTL_MS: '60000',
-      ...(runtime === 'node' && {
-        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(WATCH_PROTOTYPE)}`,
-      }),
-    });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
+  const { simulator, gateway } = useSimulated(runtime, {
+    CACHE_IN_FLIGHT_TTL_MS: '60000',
+    CACHE_NOT_FOUND_TTL_MS: '60000',
+    ...(runtime === 'node' && {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(WATCH_PROTOTYPE)}`,
+    }),
   });
   afterEach(() => {
     // Whatever a test sent, this is all that upstream ever hears.

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { ask } from '../../support/ask.ts';
+import { ask, healthz } from '../../support/ask.ts';
 import { type Gateway, startGateway, TOKEN } from '../../support/gateway.ts';
 import { startHere } from '../../support/here.ts';
 import { eventually } from '../../support/jobs.ts';
@@ -97,8 +97,7 @@ describe('too slow on node', () => {
     const took: number[] = [];
     for (const until = performance.now() + 9_000; performance.now() < until; ) {
       const startedAt = performance.now();
-      const response = await fetch(`${gateway.url}/healthz`);
-      await response.text();
+      await healthz(gateway.url);
       took.push(performance.now() - startedAt);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

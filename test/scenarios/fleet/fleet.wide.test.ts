@@ -1,7 +1,7 @@
 /** Four real sidecars on one real Redis ask as one (contract §5: one upstream call per id, per fleet). */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { ask } from '../../support/ask.ts';
+import { ask, askAt, readyz } from '../../support/ask.ts';
 import { type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
 import { herd } from '../../support/herd.ts';
 import { describeWithRedis, type RedisServer, startRedis, startWire } from '../../support/redis-server.ts';
@@ -37,7 +37,8 @@ describeWithRedis('a fleet of four sidecars on one Redis', { timeout: 120_000 },
       const id = simulator.addJob({ state });
       simulator.latency(1_500, { id });
       const { answers } = await herd({
-        urls: fleet.map(({ url }) => `${url}/api/v1/invocations/${id}`),
+        urls: fleet.map(({ url }) => url),
+        id,
         callers: 4_000,
       });
       expect(simulator.count(id)).toBe(1);
@@ -50,7 +51,8 @@ describeWithRedis('a fleet of four sidecars on one Redis', { timeout: 120_000 },
     const id = simulator.addJob();
     simulator.fault({ type: 'status', status: 500, delayMs: 1_000 }, { id });
     const { answers, tookMs } = await herd({
-      urls: fleet.map(({ url }) => `${url}/api/v1/invocations/${id}`),
+      urls: fleet.map(({ url }) => url),
+      id,
       callers: 400,
     });
     expect(answers).toEqual({ '502 upstream_error': 400 });
@@ -127,11 +129,10 @@ describeWithRedis('a fleet of four sidecars on one Redis', { timeout: 120_000 },
         await expect
           .poll(() => gateway.logs().filter((line) => line.tier === 'redis'))
           .toMatchObject([{ level: 'warn', tier: 'redis', trouble }]);
-        const ready = await fetch(`${gateway.url}/readyz`);
-        expect([ready.status, await ready.json()]).toMatchObject([
-          200,
-          { stores: [{ tier: 'memory' }, { tier: 'redis', ok: true, trouble }] },
-        ]);
+        expect(await readyz(gateway.url)).toMatchObject({
+          status: 200,
+          body: { stores: [{ tier: 'memory' }, { tier: 'redis', ok: true, trouble }] },
+        });
       }
     } finally {
       await Promise.all(two.map((gateway) => gateway.stop()));
@@ -168,11 +169,8 @@ describeWithRedis('a fleet of four sidecars on one Redis', { timeout: 120_000 },
     for (const { url } of fleet) {
       const id = simulator.addJob({ state: 'complete' });
       expect((await ask(url, id)).status).toBe(200);
-      const ready = await fetch(`${url}/readyz`);
-      expect([ready.status, await ready.text()]).toEqual([
-        200,
-        expect.stringContaining('"tier":"redis","ok":false'),
-      ]);
+      const ready = await askAt(`${url}/readyz`);
+      expect([ready.status, ready.text]).toEqual([200, expect.stringContaining('"tier":"redis","ok":false')]);
     }
   });
 });

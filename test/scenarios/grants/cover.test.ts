@@ -1,27 +1,18 @@
 /** What a good grant covers, and for how long it is remembered (faults #33 to #44), end to end. */
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { describe, expect, it } from 'vitest';
 import { newId } from '../../support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { RUNTIMES } from '../../support/gateway.ts';
 import { bearer, claimsNow, GRANT_ENV, grantFor } from '../../support/grants.ts';
 import { eventually } from '../../support/jobs.ts';
 import { APP, askAs, EXPIRED, expectRefused, INVALID, lineOf } from '../../support/refusals.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 import { encode, mint } from '../../support/tokens.ts';
 
 const SOURCE = '7d793037-a076-4c1b-9f5d-0c3e1f8e2b6a';
 
 describe.each(RUNTIMES)('what grants cover on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { ...GRANT_ENV, CORS_ORIGINS: APP });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
-  });
+  const { simulator, gateway } = useSimulated(runtime, { ...GRANT_ENV, CORS_ORIGINS: APP });
   const addJob = () =>
     simulator.addJob({
       state: 'complete',

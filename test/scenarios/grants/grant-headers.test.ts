@@ -2,40 +2,29 @@
  * How a grant is shown, and what is none for want of it (faults #24, #29, #33, #51), end to end. Raw sockets, for
  * what no client would send.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { RUNTIMES, TOKEN } from '../../support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor, SECRET } from '../../support/grants.ts';
-import { exchange, statuses } from '../../support/raw-socket.ts';
+import { converse, getWith, statuses } from '../../support/raw-socket.ts';
 import { APP, askAs, expectRefused, INVALID, lineOf, NO_TOKEN } from '../../support/refusals.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 describe.each(RUNTIMES)('showing a grant on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
+  const { simulator, gateway } = useSimulated(runtime, { ...GRANT_ENV, CORS_ORIGINS: APP });
   /** A job in every tier, so that only the grant stands between it and a caller. */
   let known: string;
   let etag: string;
   beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { ...GRANT_ENV, CORS_ORIGINS: APP });
     known = simulator.addJob({ state: 'complete' });
     const first = await askAs(gateway, known, bearer(grantFor('*')));
     expect(first.status).toBe(200);
     etag = first.headers.get('etag')!;
   });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
-  });
   const refused = (headers: Record<string, string>, challenge: string, id = known) =>
     expectRefused({ gateway, simulator }, id, headers, challenge);
   /** A whole request as bytes, known job, closed after its answer. */
   const raw = (lines: readonly string[], path = `/api/v1/invocations/${known}`) =>
-    exchange(
-      gateway.url,
-      [`GET ${path} HTTP/1.1`, 'Host: a', ...lines, 'Connection: close', '', ''].join('\r\n'),
-      3_000,
-    );
+    getWith(gateway.url, path, ['Host: a', ...lines]);
 
   it('#33 #51 no grant, an empty one, or one of another scheme: 401, asked and looked up nothing', async () => {
     const good = grantFor('*');
@@ -113,8 +102,8 @@ describe.each(RUNTIMES)('showing a grant on %s', (runtime) => {
     await refused({ x_chroma_token: good, 'x-target-url': 'http://evil.example' }, NO_TOKEN);
     const listed = 'Connection: x-chroma-token, authorization, x-request-id';
     const path = `/api/v1/invocations/${simulator.addJob()}`;
-    const send = (lines: string) =>
-      exchange(gateway.url, `GET ${path} HTTP/1.1\r\nHost: a\r\n${lines}\r\n\r\n`, 3_000);
+    const send = async (lines: string) =>
+      (await converse(gateway.url, `GET ${path} HTTP/1.1\r\nHost: a\r\n${lines}\r\n\r\n`)).text;
     const before = simulator.count();
     expect(statuses(await send(`${listed}, close`))).toEqual([401]);
     expect(statuses(await send(`${listed}, close\r\nAuthorization: Bearer ${SECRET}`))).toEqual([401]);

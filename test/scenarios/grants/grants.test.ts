@@ -2,34 +2,27 @@
  * Which tokens are no grants (faults #34, #36, #37, #38), end to end and against the real clock. What needs a clock
  * moved by hand stands in test/http.
  */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { RUNTIMES, TOKEN } from '../../support/gateway.ts';
 import { bearer, claimsNow, GRANT_ENV, grantFor, SECRET } from '../../support/grants.ts';
-import { exchange, statuses } from '../../support/raw-socket.ts';
+import { getWith, statuses } from '../../support/raw-socket.ts';
 import { APP, askAs, EXPIRED, expectRefused, INVALID } from '../../support/refusals.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 import { encode, mint } from '../../support/tokens.ts';
 
 const OLD_SECRET = 'an older secret of more than 32 bytes';
 
 describe.each(RUNTIMES)('grants that are none on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
+  const { simulator, gateway } = useSimulated(runtime, {
+    ...GRANT_ENV,
+    GRANT_SECRET: `${SECRET},${OLD_SECRET}`,
+    CORS_ORIGINS: APP,
+  });
   let known: string;
   beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), {
-      ...GRANT_ENV,
-      GRANT_SECRET: `${SECRET},${OLD_SECRET}`,
-      CORS_ORIGINS: APP,
-    });
     known = simulator.addJob({ state: 'complete' });
     const first = await askAs(gateway, known, bearer(grantFor('*')));
     expect(first.status).toBe(200);
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
   });
   const refusedToken = (token: string, challenge = INVALID) =>
     expectRefused({ gateway, simulator }, known, bearer(token), challenge);
@@ -37,11 +30,7 @@ describe.each(RUNTIMES)('grants that are none on %s', (runtime) => {
     expect((await askAs(gateway, known, bearer(token))).status, token.slice(0, 200)).toBe(200);
   /** A whole request as bytes, known job, closed after its answer. */
   const raw = (lines: readonly string[], path = `/api/v1/invocations/${known}`) =>
-    exchange(
-      gateway.url,
-      [`GET ${path} HTTP/1.1`, 'Host: a', ...lines, 'Connection: close', '', ''].join('\r\n'),
-      3_000,
-    );
+    getWith(gateway.url, path, ['Host: a', ...lines]);
 
   it('#34 no algorithm but HS256 with our secrets, no signature but a whole one', async () => {
     for (const alg of ['none', 'None', 'NONE', 'HS384', 'HS512', 'hs256', 'RS256', 'ES256', '', null]) {

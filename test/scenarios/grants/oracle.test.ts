@@ -3,13 +3,13 @@
  * and one that nobody knows are the same: in every byte, and for a grant of invocations only in time as well.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
 import { newId } from '../../support/ask.ts';
 import { judge, timeInBlocks } from '../../support/blocks.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { RUNTIMES } from '../../support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor } from '../../support/grants.ts';
+import { headerIn, type KeptConnection, keepConnection } from '../../support/raw-socket.ts';
 import { APP, askAs } from '../../support/refusals.ts';
-import { createWire, headerIn, type Wire } from '../../support/wire.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 const REQUEST_ID = 'the-same-for-all';
 /** Grants that cover none of the jobs here: those of the first list cost no lookup. */
@@ -25,25 +25,18 @@ const BLOCKS = { node: 1_500, workerd: 800 };
 const WARM_UP = 200;
 
 describe.each(RUNTIMES)('what an uncovered id tells on %s', (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  let wire: Wire;
+  const { simulator, gateway } = useSimulated(runtime, { ...GRANT_ENV, CORS_ORIGINS: APP });
+  let kept: KeptConnection;
   beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { ...GRANT_ENV, CORS_ORIGINS: APP });
-    wire = createWire(gateway.url);
+    kept = keepConnection(gateway.url);
   });
-  afterAll(async () => {
-    wire.close();
-    await gateway.stop();
-    await simulator.close();
-  });
+  afterAll(() => kept.close());
 
   const request = (id: string, headers: readonly string[], method = 'GET') =>
     [`${method} /api/v1/invocations/${id} HTTP/1.1`, 'Host: a', ...headers, '', ''].join('\r\n');
   /** The whole answer as bytes; only the stack's own Date is taken out. */
   async function bytesOf(id: string, headers: readonly string[], method = 'GET'): Promise<string> {
-    const reply = await wire.send(
+    const reply = await kept.send(
       request(id, [`X-Request-Id: ${REQUEST_ID}`, `Origin: ${APP}`, ...headers], method),
       { isHead: method === 'HEAD' },
     );
@@ -111,7 +104,7 @@ describe.each(RUNTIMES)('what an uncovered id tells on %s', (runtime) => {
     // An id that upstream knows, or nobody, is never asked for twice: the first time is what would tell.
     const ask = (idOf: (turn: number) => string) => {
       const questions = Array.from({ length: WARM_UP + blocks }, (_, turn) => request(idOf(turn), [grant]));
-      return () => wire.send(questions.pop()!);
+      return () => kept.send(questions.pop()!);
     };
     const kinds = [
       ask((turn) => known[turn % known.length]!),

@@ -1,11 +1,11 @@
 /** `GRANT_SECRET_FILE` (contract §3) from outside: a real process that reads a real file, once, or does not start. */
-import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { type Env, spawnSidecar, startNode, startWorkerd, TOKEN } from '../../support/gateway.ts';
+import { healthz } from '../../support/ask.ts';
+import { type Env, runToEnd, startNode, startWorkerd, TOKEN } from '../../support/gateway.ts';
 import { bearer, claimsNow, SECRET } from '../../support/grants.ts';
 import { eventually } from '../../support/jobs.ts';
 import { askAs } from '../../support/refusals.ts';
@@ -59,20 +59,14 @@ describe('GRANT_SECRET_FILE', () => {
     async (_what, content, more) => {
       const path = join(folder, `canary-${crypto.randomUUID()}`);
       if (content !== undefined) writeFileSync(path, content);
-      const child = spawnSidecar({
+      const { status, stdout, stderr } = await runToEnd({
         CHROMA_API_KEY: TOKEN,
         PORT: '0',
         AUTH: 'grant',
         GRANT_SECRET_FILE: path,
         ...more,
       });
-      let printed = '';
-      for (const stream of [child.stdout, child.stderr]) {
-        stream?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-      }
-      const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
-      const [status] = (await once(child, 'close')) as [number | null];
-      clearTimeout(late);
+      const printed = stdout + stderr;
       expect([status, printed]).toEqual([
         78,
         expect.stringMatching(/^bad environment:\n {2}GRANT_SECRET_FILE: .*\n+$/),
@@ -92,7 +86,7 @@ describe('GRANT_SECRET_FILE', () => {
 
   it('#127 on Workers, which have no files: 500, and the log says that it works on Node only', async () => {
     const gateway = await startWorkerd(simulator.url, { AUTH: 'grant', GRANT_SECRET_FILE: file });
-    expect((await fetch(`${gateway.url}/healthz`)).status).toBe(500);
+    expect(await healthz(gateway.url)).toBe(500);
     const line = await eventually(() => gateway.logs().find(({ msg }) => msg === 'bad environment'), 5_000);
     expect(line?.problems).toEqual(['GRANT_SECRET_FILE: works on Node only']);
     await gateway.stop();

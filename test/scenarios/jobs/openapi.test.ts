@@ -3,12 +3,13 @@
  * what comes back satisfies the same schemas, and what we ask upstream is that very operation.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { describe, expect, it } from 'vitest';
+import type { Simulator } from '../../../simulator/simulator.ts';
 import { type Asked, ask, newId } from '../../support/ask.ts';
-import { type Gateway, RUNTIMES, startGateway, TOKEN } from '../../support/gateway.ts';
+import { RUNTIMES, TOKEN } from '../../support/gateway.ts';
 import { matchesSchema } from '../../support/openapi/check.ts';
 import { bodyIn, converse, headersIn, statuses } from '../../support/raw-socket.ts';
+import { useSimulated } from '../../support/simulated-rig.ts';
 
 interface Operation {
   readonly operationId: string;
@@ -47,16 +48,7 @@ describe('the text that this suite reads', () => {
 });
 
 describe.each(RUNTIMES)("Chroma's OpenAPI text on %s", (runtime) => {
-  let simulator: Simulator;
-  let gateway: Gateway;
-  beforeAll(async () => {
-    simulator = createSimulator({ token: TOKEN });
-    gateway = await startGateway(runtime, await simulator.listen(), { UPSTREAM_TIMEOUT_MS: '600' });
-  });
-  afterAll(async () => {
-    await gateway.stop();
-    await simulator.close();
-  });
+  const { simulator, gateway } = useSimulated(runtime, { UPSTREAM_TIMEOUT_MS: '600' });
   const direct = (id: string) =>
     fetch(simulator.url + TEMPLATE.replace('{invocation_id}', id), { headers: { 'x-chroma-token': TOKEN } });
 

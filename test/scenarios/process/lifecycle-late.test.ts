@@ -1,72 +1,35 @@
 /** The sidecar's last moments (faults #131, #132): who comes late, and what breaks meanwhile. */
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { ask, newId } from '../../support/ask.ts';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { ask, isRefused, newId, readyz } from '../../support/ask.ts';
 import { createCanary } from '../../support/canary.ts';
-import { type Env, type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
+import { type Env, type NodeGateway, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
+import { open } from '../../support/raw-socket.ts';
+import { useSidecars } from '../../support/simulated-rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gateway-late-'));
-let simulator: Simulator;
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const { simulator, ...sidecars } = useSidecars(afterEach);
 let gateway: NodeGateway;
-beforeAll(async () => {
-  simulator = createSimulator({ token: TOKEN });
-  await simulator.listen();
-});
-afterEach(async () => {
-  gateway.process.kill('SIGKILL');
-  await gateway.exited;
-  simulator.heal();
-});
-afterAll(async () => {
-  await simulator.close();
-  rmSync(folder, { recursive: true, force: true });
-});
-
 async function start(env: Env = {}): Promise<void> {
-  gateway = await startNode(simulator.url, env);
-}
-
-/** A connection of its own, and all that came back on it. */
-async function open(): Promise<{
-  readonly socket: Socket;
-  text(): string;
-  readonly closed: Promise<unknown>;
-}> {
-  const { hostname, port } = new URL(gateway.url);
-  const socket = connect(Number(port), hostname);
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk.toString('latin1');
-  });
-  socket.on('error', () => {});
-  const closed = new Promise((resolve) => void socket.once('close', resolve));
-  await once(socket, 'connect');
-  return { socket, text: () => text, closed };
+  gateway = await sidecars.start(env);
 }
 
 const canary = createCanary(TOKEN);
 /** A JavaScript literal: our token in whatever the log's scan knows. */
 const KNOWS = JSON.stringify(Object.values(canary.encodings).join(' '));
 
-const isRefused = () =>
-  fetch(`${gateway.url}/healthz`).then(
-    () => false,
-    () => true,
-  );
-const readiness = async () => (await fetch(`${gateway.url}/readyz`)).status;
+const readiness = async () => (await readyz(gateway.url)).status;
 /** After this the listener is closed, and what was sent before has arrived. */
 async function stopListening(): Promise<void> {
   // A connection that waits to be accepted is reset with the listener, so the gateway takes its turns first.
   for (let turn = 0; turn < 3; turn++) await readiness();
   gateway.process.kill('SIGTERM');
-  expect(await eventually(isRefused, 2_000)).toBe(true);
+  expect(await eventually(() => isRefused(gateway.url), 2_000)).toBe(true);
 }
 
 describe('#131 a request that arrives when the listener is closed', () => {
@@ -80,7 +43,7 @@ describe('#131 a request that arrives when the listener is closed', () => {
       await start({ CORS_ORIGINS: 'https://app.example' });
       const id = simulator.addJob({ state: 'complete' });
       await ask(gateway.url, id);
-      const late = await open();
+      const late = await open(gateway.url);
       late.socket.write(`${method} /api/v1/invocations/${id}${query} HTTP/1.1\r\nHost: a\r\n`);
       await stopListening();
       const before = simulator.count();
@@ -120,7 +83,7 @@ describe('#131 a request that arrives when the listener is closed', () => {
 
   it('a probe still hears the truth: alive, not ready, and the connection ends', async () => {
     await start();
-    const probes = await Promise.all([open(), open()]);
+    const probes = await Promise.all([open(gateway.url), open(gateway.url)]);
     const paths = ['/healthz', '/readyz'];
     probes.forEach(({ socket }, i) => void socket.write(`GET ${paths[i]} HTTP/1.1\r\nHost: a\r\n`));
     await stopListening();

@@ -2,46 +2,23 @@
  * How a sidecar ends (faults #131, #132): asked to, asked twice, or by a bug. The Worker has no such life: the
  * platform starts and ends isolates, and sends no signal.
  */
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { ask, newId } from '../../support/ask.ts';
-import { type Env, type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ask, healthz, isRefused, newId, readyz } from '../../support/ask.ts';
+import { TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
+import { open } from '../../support/raw-socket.ts';
+import { useSidecars } from '../../support/simulated-rig.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gateway-lifecycle-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-let simulator: Simulator;
-const gateways: NodeGateway[] = [];
-beforeAll(async () => {
-  simulator = createSimulator({ token: TOKEN });
-  await simulator.listen();
-});
-afterAll(async () => {
-  for (const { process } of gateways) process.kill('SIGKILL');
-  await Promise.all(gateways.map(({ exited }) => exited));
-  await simulator.close();
-});
-
-async function start(env: Env = {}): Promise<NodeGateway> {
-  const gateway = await startNode(simulator.url, env);
-  gateways.push(gateway);
-  return gateway;
-}
-
+const { simulator, start } = useSidecars(afterAll);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const readiness = async (url: string) => (await fetch(`${url}/readyz`)).status;
-const isRefused = (url: string) =>
-  fetch(`${url}/healthz`).then(
-    () => false,
-    () => true,
-  );
+const readiness = async (url: string) => (await readyz(url)).status;
 
 describe.concurrent('SIGTERM (#131)', () => {
   it('unready at once, works on for SHUTDOWN_DELAY_MS, then ends what is in flight and exits 0', async () => {
@@ -61,8 +38,7 @@ describe.concurrent('SIGTERM (#131)', () => {
     );
     expect(drained).toBe(503);
     expect(performance.now() - signalledAt).toBeLessThan(1_000);
-    const body = (await (await fetch(`${gateway.url}/readyz`)).json()) as object;
-    expect(body).toMatchObject({ status: 'draining' });
+    expect((await readyz(gateway.url)).body).toMatchObject({ status: 'draining' });
 
     while (performance.now() - signalledAt < delayMs - 300) {
       // New work, too: an id that nobody asked for yet, on a connection of its own.
@@ -70,7 +46,7 @@ describe.concurrent('SIGTERM (#131)', () => {
         headers: { connection: 'close' },
       });
       expect([fresh.status, (await ask(gateway.url, known)).status]).toEqual([200, 200]);
-      expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+      expect(await healthz(gateway.url)).toBe(200);
       await pause(100);
     }
     simulator.hold({ id: slow });
@@ -96,27 +72,21 @@ describe.concurrent('SIGTERM (#131)', () => {
 
   it('a question that was half sent when the listener closed is told 503 shutting_down, and closed', async () => {
     const gateway = await start();
-    const { hostname, port } = new URL(gateway.url);
-    const socket = connect(Number(port), hostname);
-    await once(socket, 'connect');
-    let text = '';
-    socket.on('data', (chunk) => {
-      text += chunk.toString();
-    });
-    const ended = once(socket, 'close');
+    const { socket, text, closed } = await open(gateway.url);
     // The answer to the first question shows that what followed it has arrived, too.
     const path = `/api/v1/invocations/${simulator.addJob({ state: 'complete' })}`;
     socket.write(`GET ${path} HTTP/1.1\r\nHost: h\r\n\r\nGET ${path} HTTP/1.1\r\nHost: h\r\n`);
-    expect(await eventually(() => text.includes('"complete"'), 2_000)).toBe(true);
-    text = '';
+    expect(await eventually(() => text().includes('"complete"'), 2_000)).toBe(true);
+    const before = text().length;
     gateway.process.kill('SIGTERM');
     expect(await eventually(() => isRefused(gateway.url), 2_000)).toBe(true);
     socket.write('\r\n');
-    await ended;
-    expect(text).toMatch(/^HTTP\/1\.1 503 /);
-    expect(text).toMatch(/^connection: close\r$/im);
-    expect(text).toMatch(/^retry-after: 1\r$/im);
-    expect(text).toContain('"error":"shutting_down"');
+    await closed;
+    const late = text().slice(before);
+    expect(late).toMatch(/^HTTP\/1\.1 503 /);
+    expect(late).toMatch(/^connection: close\r$/im);
+    expect(late).toMatch(/^retry-after: 1\r$/im);
+    expect(late).toContain('"error":"shutting_down"');
     expect(await gateway.exited).toBe(0);
   });
 

@@ -1,21 +1,10 @@
 /** Restarts that nobody notices (faults #131). Node only: the platform replaces a Worker's isolates by itself. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { afterAll, describe, expect, it } from 'vitest';
 import { createBalancer } from '../../support/balancer.ts';
-import { type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
+import { useSidecars } from '../../support/simulated-rig.ts';
 
-let simulator: Simulator;
-const gateways: NodeGateway[] = [];
-beforeAll(async () => {
-  simulator = createSimulator({ token: TOKEN });
-  await simulator.listen();
-});
-afterAll(async () => {
-  for (const { process } of gateways) process.kill('SIGKILL');
-  await Promise.all(gateways.map(({ exited }) => exited));
-  await simulator.close();
-});
+const { simulator, start } = useSidecars(afterAll);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('rolling restarts (#131)', () => {
@@ -28,8 +17,7 @@ describe('rolling restarts (#131)', () => {
       (_, i) => `/api/v1/invocations/${simulator.addJob({ state: i % 2 ? 'complete' : 'processing' })}`,
     );
     const startOne = async () => {
-      const gateway = await startNode(simulator.url, { SHUTDOWN_DELAY_MS: '300', LOG_LEVEL: 'warn' });
-      gateways.push(gateway);
+      const gateway = await start({ SHUTDOWN_DELAY_MS: '300', LOG_LEVEL: 'warn' });
       balancer.add(gateway.url);
       expect(await eventually(() => balancer.isReady(gateway.url), 5_000)).toBe(true);
       return gateway;

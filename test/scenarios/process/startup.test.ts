@@ -6,10 +6,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { ask, askAt, healthz, newId } from '../../support/ask.ts';
 import {
   type Env,
   type NodeGateway,
-  spawnSidecar,
+  runToEnd,
   startNode,
   startWorkerd,
   TOKEN,
@@ -20,29 +21,6 @@ import { eventually } from '../../support/jobs.ts';
 const NOWHERE = 'http://127.0.0.1:9';
 const folder = mkdtempSync(join(tmpdir(), 'gateway-startup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Ended {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a sidecar that is expected to end by itself. */
-async function runToEnd(env: Env): Promise<Ended> {
-  const child = spawnSidecar({ PORT: '0', ...env });
-  let stdout = '';
-  let stderr = '';
-  child.stdout?.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const late = setTimeout(() => child.kill('SIGKILL'), 15_000);
-  const [status] = (await once(child, 'close')) as [number | null];
-  clearTimeout(late);
-  return { status, stdout, stderr };
-}
 
 describe('a bad environment', () => {
   it.each<[string, Env, string[]]>([
@@ -104,7 +82,7 @@ describe('a bad environment', () => {
   ])(
     '#127 %s: exit 78, one message on stderr that names them, no value, no stack',
     async (_what, env, names) => {
-      const { status, stdout, stderr } = await runToEnd(env);
+      const { status, stdout, stderr } = await runToEnd({ PORT: '0', ...env });
       expect(stdout).toBe('');
       const [first, ...problems] = stderr.trimEnd().split('\n');
       expect(first).toBe('bad environment:');
@@ -126,9 +104,9 @@ describe('a bad environment', () => {
       const gateway = await startWorkerd(NOWHERE, env);
       try {
         for (const path of ['/healthz', `/api/v1/invocations/${crypto.randomUUID()}`]) {
-          const response = await fetch(gateway.url + path);
-          expect(response.status).toBe(500);
-          expect(await response.json()).toMatchObject({ error: 'internal', retryable: true });
+          const { status, error } = await askAt(gateway.url + path);
+          expect(status).toBe(500);
+          expect(error).toMatchObject({ error: 'internal', retryable: true });
         }
         const line = await eventually(
           () => gateway.logs().find(({ msg }) => msg === 'bad environment'),
@@ -150,8 +128,6 @@ describe('a good environment', () => {
   let gateway: NodeGateway | undefined;
   afterEach(() => gateway?.stop());
 
-  const healthz = async (url: string) => (await fetch(`${url}/healthz`)).status;
-
   it.each(['trace', 'debug', 'info', 'warn', 'error', 'fatal'])(
     'says where it listens at LOG_LEVEL=%s',
     async (LOG_LEVEL) => {
@@ -168,22 +144,13 @@ describe('a good environment', () => {
   );
 
   it('says nothing at LOG_LEVEL=silent, and works', async () => {
-    const port = await freePort();
-    const child = spawnSidecar({
-      CHROMA_API_KEY: TOKEN,
-      UPSTREAM_URL: NOWHERE,
-      PORT: String(port),
-      LOG_LEVEL: 'silent',
-    });
-    let printed = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream?.on('data', (chunk: Buffer) => (printed += chunk.toString()));
-    const closed = once(child, 'close');
-    const status = await eventually(() => healthz(`http://127.0.0.1:${port}`).catch(() => 0), 10_000);
-    await fetch(`http://127.0.0.1:${port}/api/v1/invocations/${crypto.randomUUID()}`);
-    child.kill('SIGTERM');
+    gateway = await startNode(NOWHERE, { LOG_LEVEL: 'silent' });
+    const closed = once(gateway.process, 'close');
+    const status = await healthz(gateway.url);
+    await ask(gateway.url, newId());
+    gateway.process.kill('SIGTERM');
     expect(await closed).toEqual([0, null]);
-    expect([status, printed]).toEqual([200, '']);
+    expect([status, gateway.printed()]).toEqual([200, '']);
   });
 
   it('takes the key from a file', async () => {
@@ -225,7 +192,12 @@ describe('a good environment', () => {
   });
 
   it('an address that is not ours: the same', async () => {
-    const { status, stdout } = await runToEnd({ CHROMA_API_KEY: TOKEN, HOST: '192.0.2.1', AUTH: 'none' });
+    const { status, stdout } = await runToEnd({
+      CHROMA_API_KEY: TOKEN,
+      PORT: '0',
+      HOST: '192.0.2.1',
+      AUTH: 'none',
+    });
     expect(stdout).toContain('"msg":"cannot listen"');
     expect(status).toBe(1);
   });
@@ -242,12 +214,3 @@ describe('a good environment', () => {
     expect(status).toBe(78);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}

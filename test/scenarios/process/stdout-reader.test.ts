@@ -1,24 +1,15 @@
 /** The sidecar's log is for whoever reads it; whoever does not must not be able to stop the sidecar. */
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ask } from '../../support/ask.ts';
-import { type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
+import type { NodeGateway } from '../../support/gateway.ts';
+import { useSidecars } from '../../support/simulated-rig.ts';
 
-let simulator: Simulator;
+const { simulator, start } = useSidecars(afterEach);
 let gateway: NodeGateway;
-beforeAll(async () => {
-  simulator = createSimulator({ token: TOKEN });
-  await simulator.listen();
-});
 beforeEach(async () => {
-  gateway = await startNode(simulator.url);
+  gateway = await start();
 });
-afterEach(async () => {
-  gateway.process.kill('SIGKILL');
-  await gateway.exited;
-});
-afterAll(() => simulator.close());
 
 describe('whoever reads stdout', () => {
   it('may go away: the gateway answers on, and still stops in order', async () => {

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { ask } from '../../support/ask.ts';
+import { ask, readyz } from '../../support/ask.ts';
 import { type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 import { scratchFolder } from '../../support/scratch.ts';
@@ -35,10 +35,9 @@ afterEach(async () => {
 });
 
 async function sqliteHealth(): Promise<{ ok: boolean; trouble?: string } | undefined> {
-  const response = await fetch(`${gateway!.url}/readyz`);
-  expect(response.status).toBe(200);
-  const { stores } = (await response.json()) as { stores: { tier: string; ok: boolean; trouble?: string }[] };
-  return stores.find(({ tier }) => tier === 'sqlite');
+  const { status, body } = await readyz(gateway!.url);
+  expect(status).toBe(200);
+  return body.stores.find(({ tier }) => tier === 'sqlite');
 }
 
 /** Complete jobs, each asked about once. */

@@ -1,7 +1,7 @@
 /** A Worker whose environment is bad (contract §6), as a front end meets it: it can at least read that it is. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { newId } from '../../support/ask.ts';
+import { askAt, newId } from '../../support/ask.ts';
 import { type Env, type Gateway, startWorkerd, TOKEN } from '../../support/gateway.ts';
 import { APP } from '../../support/refusals.ts';
 
@@ -44,12 +44,10 @@ describe.each(ROWS)('a Worker with %s', (_what, env, allowed) => {
 
   it.each(PATHS)('%s: 500 internal with the usual headers, and a preflight is a 204', async (path) => {
     for (const method of ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS']) {
-      const response = await fetch(gateway.url + path, {
+      const { status, headers, text } = await askAt(gateway.url + path, {
         method,
         headers: { origin: APP, 'x-request-id': 'asked-0123', 'access-control-request-method': 'GET' },
       });
-      const text = await response.text();
-      const { status, headers } = response;
       expect([method, status]).toEqual([method, method === 'OPTIONS' ? 204 : 500]);
       expect(headers.get('access-control-allow-origin')).toBe(allowed);
       expect(headers.get('access-control-expose-headers')).toBe(allowed && EXPOSED);
@@ -78,7 +76,7 @@ describe.each(ROWS)('a Worker with %s', (_what, env, allowed) => {
   });
 
   it('a stranger may not read it, unless everybody may', async () => {
-    const { status, headers } = await fetch(gateway.url + PATHS[2]!, {
+    const { status, headers } = await askAt(gateway.url + PATHS[2]!, {
       headers: { origin: 'https://stranger.example' },
     });
     const expected = allowed === '*' ? '*' : null;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { createSimulator } from '../../../simulator/simulator.ts';
-import { ask, newId } from '../../support/ask.ts';
+import { ask, healthz, newId, type Readiness, readyz } from '../../support/ask.ts';
 import { RUNTIMES, startGateway, startNode, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 
@@ -17,15 +17,9 @@ const NOT_ON_WORKERD = {
   '#133 disk': 'a Worker has no disk: the platform keeps the object’s storage',
 } as const;
 
-interface Readiness {
-  readonly status: string;
-  readonly upstream: { readonly calls: number; readonly failures: number };
-  readonly stores: readonly { readonly tier: string; readonly ok: boolean; readonly trouble?: string }[];
-}
-
 async function probe(url: string): Promise<{ health: number; ready: number; body: Readiness }> {
-  const [health, ready] = await Promise.all([fetch(`${url}/healthz`), fetch(`${url}/readyz`)]);
-  return { health: health.status, ready: ready.status, body: (await ready.json()) as Readiness };
+  const [health, ready] = await Promise.all([healthz(url), readyz(url)]);
+  return { health, ready: ready.status, body: ready.body };
 }
 
 describe.each(RUNTIMES)('upstream down on %s', (runtime) => {

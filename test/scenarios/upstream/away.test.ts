@@ -1,21 +1,10 @@
 /** An upstream that is not there (faults #53 to #55): what is known keeps coming, honestly labelled. */
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Asked, ask, newId } from '../../support/ask.ts';
+import { freePort } from '../../support/free-port.ts';
 import { type Gateway, RUNTIMES, startGateway } from '../../support/gateway.ts';
 import { answer, type RawScript, response } from '../../support/raw-upstream.ts';
 import { failuresOf, useRig } from '../../support/upstream-rig.ts';
-
-/** A port on which nobody listens any more. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -23,7 +12,7 @@ describe.each(RUNTIMES)('an upstream that is not there, on %s', (runtime) => {
   let refusing: Gateway;
   let unknown: Gateway;
   beforeAll(async () => {
-    refusing = await startGateway(runtime, `http://127.0.0.1:${await closedPort()}`);
+    refusing = await startGateway(runtime, `http://127.0.0.1:${await freePort()}`);
     unknown = await startGateway(runtime, 'https://no-such-host.invalid');
   });
   afterAll(async () => {

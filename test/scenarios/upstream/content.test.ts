@@ -1,6 +1,6 @@
 /** What an answer's content may be (faults #66 to #74): only a complete, valid job about this very id is kept. */
 import { describe, expect, it } from 'vitest';
-import { newId } from '../../support/ask.ts';
+import { newId, readyz } from '../../support/ask.ts';
 import { type Body, useContentRig } from '../../support/content-rig.ts';
 import { RUNTIMES } from '../../support/gateway.ts';
 import { jobText } from '../../support/raw-upstream.ts';
@@ -77,13 +77,8 @@ describe.each(RUNTIMES)('upstream content on %s', (runtime) => {
   });
 
   it('#68 a status that we do not know is relayed as in-flight, never terminal, and counted', async () => {
-    const readyz = async () => {
-      const body = (await (await fetch(`${rig.gateway.url}/readyz`)).json()) as {
-        upstream: { contractDrift: number };
-      };
-      return body.upstream.contractDrift;
-    };
-    const before = await readyz();
+    const drift = async () => Number((await readyz(rig.gateway.url)).body.upstream.contractDrift);
+    const before = await drift();
     const odd = ['queued', { paused: {} }, null, 5, [], ['complete'], 'Complete', 'COMPLETED', '', {}, true];
     for (const status of odd) {
       const asked = await rig.relayed((id) => jobText(id, { status }));
@@ -97,7 +92,7 @@ describe.each(RUNTIMES)('upstream content on %s', (runtime) => {
     }
     expect(rig.gateway.printed()).not.toContain('paused'); // what it was stays upstream's word
     // On Workers the object counts where nobody can ask: its log line is the count.
-    if (runtime === 'node') expect((await readyz()) - before).toBe(odd.length);
+    if (runtime === 'node') expect((await drift()) - before).toBe(odd.length);
   });
 
   it.each<[string, unknown, boolean]>([

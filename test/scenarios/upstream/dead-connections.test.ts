@@ -1,7 +1,7 @@
 /** A dead connection is no dead upstream (contract §6, faults #136): idle connections that end as we use them. */
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ask, newId } from '../../support/ask.ts';
+import { ask, newId, readyz } from '../../support/ask.ts';
 import { makeCertificates } from '../../support/certificates.ts';
 import { type Gateway, startNode } from '../../support/gateway.ts';
 import { answer, type RawRequest, type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
@@ -48,10 +48,7 @@ function onceAllAreAsked(act: (request: RawRequest) => void): void {
 }
 const askTwelve = (ids: readonly string[]) => Promise.all(ids.map((id) => ask(gateway.url, id)));
 const newIds = () => Array.from({ length: IDLE }, newId);
-interface Health {
-  upstream: { breaker: string; failures: number };
-}
-const health = async () => ((await (await fetch(`${gateway.url}/readyz`)).json()) as Health).upstream;
+const health = async () => (await readyz(gateway.url)).body.upstream;
 
 const ENDINGS: readonly (readonly [string, (socket: Socket) => void])[] = [
   ['a reset', (socket) => upstream.reset(socket)],

@@ -1,17 +1,13 @@
 /** A process that has no file descriptor left for an upstream call (faults #139): a real one, with a real limit. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { withLimit } from '../../../simulator/gateway-process.ts';
 import { newId } from '../../support/ask.ts';
-import { type LogLine, TOKEN } from '../../support/gateway.ts';
-
+import { type NodeGateway, startNode } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
-import { jsonLines } from '../../support/json-lines.ts';
-import { open, type RawConnection } from '../../support/raw-socket.ts';
+import { dial, headerIn, open, type RawAnswer, requestText, sendOn } from '../../support/raw-socket.ts';
 import { answer, type RawUpstream, startRawUpstream } from '../../support/raw-upstream.ts';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const LIMIT = 64;
 
 let stops: (() => unknown)[] = [];
@@ -20,45 +16,22 @@ afterEach(async () => {
   stops = [];
 });
 
-interface Limited {
-  readonly url: string;
-  logs(): LogLine[];
-}
-
-async function startLimited(upstreamUrl: string): Promise<Limited> {
-  const script = `ulimit -n ${LIMIT}; exec "$0" src/node.ts`; // $0: the argument behind it
-  const env = { PATH: process.env.PATH, CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, PORT: '0' };
-  const child = spawn('/bin/sh', ['-c', script, process.execPath], { cwd: ROOT, env });
-  const exited = once(child, 'exit');
+async function startLimited(upstreamUrl: string): Promise<NodeGateway> {
+  const gateway = await startNode(upstreamUrl, {}, { under: withLimit(`-n ${LIMIT}`) });
   stops.push(async () => {
-    child.kill('SIGKILL');
-    await exited;
+    gateway.process.kill('SIGKILL');
+    await gateway.exited;
   });
-  let text = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    text += chunk.toString();
-  });
-  const logs = () => jsonLines<LogLine>(text);
-  const ready = await eventually(
-    () => logs().find(({ msg }) => msg === 'listening'),
-    10_000,
-    (line) => line !== undefined,
-  );
-  return { url: String(ready!.url), logs };
+  return gateway;
 }
 
 /** One request over a connection that stands already. */
-async function get(connection: RawConnection, path: string): Promise<string> {
-  const before = connection.text().length;
-  connection.socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-  const whole = (text: string) => {
-    const [, length, body] = /content-length: (\d+).*?\r\n\r\n(.*)$/is.exec(text) ?? [];
-    return length !== undefined && body!.length >= Number(length);
-  };
-  return eventually(() => connection.text().slice(before), 10_000, whole);
+async function get(socket: Socket, path: string): Promise<RawAnswer> {
+  const answer = await sendOn(socket, requestText(path), { withinMs: 10_000 });
+  if (typeof answer === 'string') throw new Error(answer);
+  return answer;
 }
-const statusOf = (text: string) => Number(text.slice(9, 12));
-const lookup = (connection: RawConnection, id: string) => get(connection, `/api/v1/invocations/${id}`);
+const lookup = (socket: Socket, id: string) => get(socket, `/api/v1/invocations/${id}`);
 
 /** The first question of a name service needs descriptors of its own, and says that there is no such name. */
 const HOSTS = [
@@ -76,21 +49,24 @@ describe.each(HOSTS)('#139 no descriptor for a connection to %s, %s', (host, whe
       request.socket.end(); // nothing is kept alive: each call needs a descriptor
     });
     const gateway = await startLimited(`http://${host}:${upstream.port}`);
-    const caller = await open(gateway.url);
+    const caller = await dial(gateway.url);
     const known = newId();
-    if (when === 'asked before') expect(statusOf(await lookup(caller, known))).toBe(200);
+    if (when === 'asked before') expect((await lookup(caller, known)).status).toBe(200);
     const before = upstream.requests();
 
     // Idle callers take all that is left; who comes after them is closed at once.
     const crowd = await Promise.all(Array.from({ length: LIMIT }, () => open(gateway.url)));
     await eventually(() => crowd.some((each) => each.isClosed()), 5_000);
     for (let i = 0; i < 25; i++) {
-      const text = await lookup(caller, newId());
-      expect([statusOf(text), /"error":"(\w+)"/.exec(text)?.[1]]).toEqual([503, 'upstream_unavailable']);
-      expect(text).toMatch(/\r\nretry-after: [1-5]\r\n/i);
+      const { status, head, body } = await lookup(caller, newId());
+      expect([status, body.toString()]).toEqual([
+        503,
+        expect.stringContaining('"error":"upstream_unavailable"'),
+      ]);
+      expect(headerIn(head, 'retry-after')).toMatch(/^[1-5]$/);
     }
-    if (when === 'asked before') expect(statusOf(await lookup(caller, known))).toBe(200);
-    expect(await get(caller, '/readyz')).toContain('"breaker":"closed"');
+    if (when === 'asked before') expect((await lookup(caller, known)).status).toBe(200);
+    expect((await get(caller, '/readyz')).body.toString()).toContain('"breaker":"closed"');
     expect(upstream.requests()).toBe(before);
     const failed = gateway.logs().filter(({ msg }) => msg === 'upstream call failed');
     expect(failed).toHaveLength(25); // one call each, no storm
@@ -101,8 +77,8 @@ describe.each(HOSTS)('#139 no descriptor for a connection to %s, %s', (host, whe
     await eventually(
       () => lookup(caller, newId()),
       10_000,
-      (text) => statusOf(text) === 200,
+      ({ status }) => status === 200,
     );
-    caller.socket.destroy();
+    caller.destroy();
   });
 });

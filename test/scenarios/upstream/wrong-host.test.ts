@@ -20,7 +20,7 @@ const send =
 describe.each(RUNTIMES)('#154 a 404 on %s', (runtime) => {
   describe('of Chroma’s', () => {
     const rig = useRig(runtime);
-    it('is an answer, and no news', async () => {
+    it('is an answer, and nothing is logged', async () => {
       for (const body of [CHROMA, `{"error":"ChromaError","message":"","x":${JSON.stringify(CHROMA)}}`]) {
         const { status, error } = await rig.fault(send(body));
         expect([status, error.error]).toEqual([404, 'not_found']);

@@ -1,7 +1,7 @@
 /** Holds one answer against everything that is promised of every answer; says what is wrong, or nothing. */
 import { ERROR_CODES, type ErrorCode, termsOf } from '../../../src/domain/errors.ts';
 import type { Canary } from '../canary.ts';
-import { headerIn, type WireOutcome, type WireReply } from '../wire.ts';
+import { headerIn, type RawAnswer, type RawOutcome } from '../raw-socket.ts';
 import { DATABASE, type FuzzUpstream } from './answers.ts';
 import type { FuzzRequest } from './requests.ts';
 
@@ -16,7 +16,7 @@ export interface JudgeOptions {
 const PARSERS: ReadonlySet<number> = new Set([400, 404, 408, 411, 413, 414, 417, 426, 431, 501, 505]);
 
 export function createJudge({ canary, ownIds, upstream }: JudgeOptions) {
-  return function judge(request: FuzzRequest, outcome: WireOutcome): string | undefined {
+  return function judge(request: FuzzRequest, outcome: RawOutcome): string | undefined {
     if (outcome === 'silent') return 'no answer in time';
     if (outcome === 'closed') return request.lookup && 'closed without an answer';
     const leak = canary.findIn(outcome.head) ?? canary.findIn(outcome.body) ?? leakIn(outcome.body);
@@ -44,7 +44,7 @@ export function createJudge({ canary, ownIds, upstream }: JudgeOptions) {
 
   function lookupFlaw(
     { id, standing }: NonNullable<FuzzRequest['lookup']>,
-    { status, body, head }: WireReply,
+    { status, body, head }: RawAnswer,
   ): string | undefined {
     if (standing === 'invalid') return status === 401 ? undefined : `status ${status} without a grant`;
     if (standing === 'nothing' || (standing === 'own' && !ownIds.has(id))) {
@@ -65,7 +65,7 @@ function databaseOf(text: string): unknown {
 }
 
 /** Contract §4 and §6: headers of every answer, and errors from the closed list. */
-function commonFlaw({ status, head, body }: WireReply, isHead: boolean): string | undefined {
+function commonFlaw({ status, head, body }: RawAnswer, isHead: boolean): string | undefined {
   if (headerIn(head, 'vary') !== 'Origin, Authorization, x-chroma-token') return 'no Vary';
   if (headerIn(head, 'x-content-type-options') !== 'nosniff') return 'no nosniff';
   if (!/^[A-Za-z0-9._-]{8,64}$/.test(headerIn(head, 'x-request-id') ?? '')) return 'an odd request id';

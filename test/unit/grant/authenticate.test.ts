@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createAuthenticator } from '../../../src/grant/authenticate.ts';
 import {
+  bySecrets,
   claimsIn,
   EXPIRED,
   encode,
@@ -10,18 +10,7 @@ import {
   outcomeOf,
   outcomeOfHeaders,
   REFUSED,
-  SECRET,
 } from '../../support/tokens.ts';
-
-function gateway() {
-  const clock = { now: NOW };
-  const authenticate = createAuthenticator({
-    keys: { kind: 'secrets', secrets: [SECRET] },
-    audience: 'chroma-sync-gateway',
-    now: () => clock.now,
-  });
-  return { clock, authenticate };
-}
 
 const GOOD = mint(claimsIn(60));
 
@@ -37,7 +26,7 @@ describe('where a token may stand', () => {
       { authorization: `Bearer ${GOOD}`, chromaToken: '' },
       { authorization: 'Basic dXNlcjpwYXNz', chromaToken: GOOD },
     ]) {
-      const outcome = await outcomeOfHeaders(gateway().authenticate, headers);
+      const outcome = await outcomeOfHeaders(bySecrets().authenticate, headers);
       expect(outcome.grant, JSON.stringify(headers)).toEqual({ read: '*' });
     }
   });
@@ -54,7 +43,7 @@ describe('where a token may stand', () => {
       { authorization: `Bearer:${GOOD}` },
       { authorization: `XBearer ${GOOD}` },
     ]) {
-      expect(await outcomeOfHeaders(gateway().authenticate, headers), JSON.stringify(headers)).toEqual({
+      expect(await outcomeOfHeaders(bySecrets().authenticate, headers), JSON.stringify(headers)).toEqual({
         ...NO_TOKEN,
         atOnce: true,
       });
@@ -73,7 +62,7 @@ describe('where a token may stand', () => {
       { authorization: 'Bearer ', chromaToken: GOOD },
       { chromaToken: `Bearer ${GOOD}` },
     ]) {
-      expect(await outcomeOfHeaders(gateway().authenticate, headers), JSON.stringify(headers)).toEqual({
+      expect(await outcomeOfHeaders(bySecrets().authenticate, headers), JSON.stringify(headers)).toEqual({
         ...REFUSED,
         atOnce: true,
       });
@@ -83,7 +72,7 @@ describe('where a token may stand', () => {
 
 describe('what is remembered', () => {
   test('the second request with a grant is answered at once, with the same grant', async () => {
-    const { authenticate } = gateway();
+    const { authenticate } = bySecrets();
     for (const shown of [{ authorization: `Bearer ${GOOD}` }, { chromaToken: GOOD }]) {
       const first = await outcomeOfHeaders(authenticate, shown);
       const second = await outcomeOfHeaders(authenticate, shown);
@@ -94,7 +83,7 @@ describe('what is remembered', () => {
   });
 
   test('#44 the whole token is the key: equal claims but for `sub`, or a forged end, are strangers', async () => {
-    const { authenticate } = gateway();
+    const { authenticate } = bySecrets();
     await outcomeOf(authenticate, mint(claimsIn(60, { sub: 'user-1' })));
     const other = await outcomeOf(authenticate, mint(claimsIn(60, { sub: 'user-2' })));
     expect(other).toMatchObject({ atOnce: false, grant: { read: '*' } });
@@ -131,7 +120,7 @@ describe('what is remembered', () => {
       {},
     ];
     for (const first of shown) {
-      const { authenticate } = gateway();
+      const { authenticate } = bySecrets();
       expect((await outcomeOfHeaders(authenticate, first)).grant).toBeDefined();
       for (const headers of wrong) {
         const outcome = await outcomeOfHeaders(authenticate, headers);
@@ -155,7 +144,7 @@ describe('what is remembered', () => {
   });
 
   test('#44 a grant that ends while remembered is refused from that moment on', async () => {
-    const { authenticate, clock } = gateway();
+    const { authenticate, clock } = bySecrets();
     await outcomeOf(authenticate, GOOD);
     clock.now = NOW + 89_999;
     expect(await outcomeOf(authenticate, GOOD)).toMatchObject({ atOnce: true, grant: { read: '*' } });
@@ -165,7 +154,7 @@ describe('what is remembered', () => {
   });
 
   test('#44 memory is bounded: strangers push the oldest out, and it is verified anew', async () => {
-    const { authenticate } = gateway();
+    const { authenticate } = bySecrets();
     await outcomeOf(authenticate, GOOD);
     for (let user = 0; user < 10_000; user++) {
       await outcomeOf(authenticate, mint(claimsIn(60, { sub: `user-${user}` })));
@@ -174,7 +163,7 @@ describe('what is remembered', () => {
   });
 
   test('a refused token is never remembered', async () => {
-    const { authenticate, clock } = gateway();
+    const { authenticate, clock } = bySecrets();
     const early = mint(claimsIn(600, { nbf: NOW / 1_000 + 60 }));
     expect(await outcomeOf(authenticate, early)).toMatchObject(REFUSED);
     clock.now = NOW + 40_000;
@@ -182,7 +171,7 @@ describe('what is remembered', () => {
   });
 
   test('a long-lived grant is verified anew after an hour', async () => {
-    const { authenticate, clock } = gateway();
+    const { authenticate, clock } = bySecrets();
     const token = mint(claimsIn(86_400));
     await outcomeOf(authenticate, token);
     clock.now = NOW + 3_599_999;

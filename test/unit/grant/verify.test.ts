@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createAuthenticator } from '../../../src/grant/authenticate.ts';
 import {
+  bySecrets,
   claimsIn,
   EXPIRED,
   encode,
@@ -12,22 +12,13 @@ import {
   SECRET,
 } from '../../support/tokens.ts';
 
-function gateway(options: { secrets?: string[]; issuer?: string } = {}) {
-  const clock = { now: NOW };
-  const authenticate = createAuthenticator({
-    keys: { kind: 'secrets', secrets: options.secrets ?? [SECRET] },
-    audience: 'chroma-sync-gateway',
-    issuer: options.issuer,
-    now: () => clock.now,
-  });
-  return { clock, authenticate };
-}
-
 const GOOD = mint(claimsIn(60));
 
 describe('which tokens are good', () => {
   const refused = async (token: string, options?: { secrets?: string[]; issuer?: string }) =>
-    expect(await outcomeOf(gateway(options).authenticate, token), token.slice(0, 200)).toMatchObject(REFUSED);
+    expect(await outcomeOf(bySecrets(options).authenticate, token), token.slice(0, 200)).toMatchObject(
+      REFUSED,
+    );
 
   test('#34 only HS256 over our secret, whatever the token says of itself', async () => {
     for (const alg of ['none', 'None', 'NONE', 'HS384', 'HS512', 'hs256', 'RS256', 'ES256', '', null, 1]) {
@@ -86,7 +77,7 @@ describe('which tokens are good', () => {
   });
 
   test('#36 the leeway is 30 s to the millisecond', async () => {
-    const { authenticate, clock } = gateway();
+    const { authenticate, clock } = bySecrets();
     const now = (at: number) => {
       clock.now = at;
     };
@@ -111,7 +102,7 @@ describe('which tokens are good', () => {
     await refused(mint(claimsIn(60)), { issuer: 'https://id.example' });
     await refused(mint(claimsIn(60, { iss: 'https://evil.example' })), { issuer: 'https://id.example' });
     const good = mint(claimsIn(60, { iss: 'https://id.example' }));
-    const { authenticate } = gateway({ issuer: 'https://id.example' });
+    const { authenticate } = bySecrets({ issuer: 'https://id.example' });
     expect((await outcomeOf(authenticate, good)).grant).toBeDefined();
   });
 
@@ -128,7 +119,7 @@ describe('which tokens are good', () => {
       `${compressed}.${encode('payload')}.${encode('tag')}`,
     ];
     for (const token of tokens) {
-      const { authenticate } = gateway();
+      const { authenticate } = bySecrets();
       await refused(token);
       const rounds = 20;
       const before = process.cpuUsage();
@@ -146,16 +137,16 @@ describe('which tokens are good', () => {
       }
       throw new Error('no such size');
     };
-    expect((await outcomeOf(gateway().authenticate, padded(8_192))).grant).toBeDefined();
+    expect((await outcomeOf(bySecrets().authenticate, padded(8_192))).grant).toBeDefined();
     await refused(padded(8_193));
-    expect(await outcomeOfHeaders(gateway().authenticate, { chromaToken: padded(8_193) })).toMatchObject(
+    expect(await outcomeOfHeaders(bySecrets().authenticate, { chromaToken: padded(8_193) })).toMatchObject(
       REFUSED,
     );
   });
 
   test('every secret of a rotation verifies', async () => {
     const secrets = ['new'.repeat(11), 'old'.repeat(11)];
-    const { authenticate } = gateway({ secrets });
+    const { authenticate } = bySecrets({ secrets });
     for (const secret of secrets) {
       const token = mint(claimsIn(60), { alg: 'HS256', typ: 'JWT', kid: 'any' }, secret);
       expect((await outcomeOf(authenticate, token)).grant).toBeDefined();

@@ -6,7 +6,7 @@ import type { InvocationId } from '../../../../src/domain/job.ts';
 import { spoilStored } from '../../../support/fuzz/stored.ts';
 import { COMPLETE, entryOf, FAILED, newId } from '../../../support/jobs.ts';
 import { scratchFolder } from '../../../support/scratch.ts';
-import { describeStore, type StoreBed } from '../../../support/store-contract.ts';
+import { describeStore, type StorePlace } from '../../../support/store-contract.ts';
 import { callStoreObject, evictStoreObject, openStoreOverHttp } from '../../../support/store-over-http.ts';
 import {
   bundleForWorkerd,
@@ -39,10 +39,10 @@ describe('the object store keeps the contract of a durable tier', () => {
     // Nobody closes it: the platform ends an object without a word.
     letsGo: false,
     // The platform refuses 10 MB itself: SQLITE_TOOBIG at 2.2 million bytes.
-    maxPlantBytes: 2_000_000,
+    maxWrittenBytes: 2_000_000,
   };
 
-  describeStore(traits, async (): Promise<StoreBed> => {
+  describeStore(traits, async (): Promise<StorePlace> => {
     const name = newId();
     const urls = workerd.urls.map((url) => `${url}/${name}`);
     const open = new Set<Store>();
@@ -61,11 +61,11 @@ describe('the object store keeps the contract of a durable tier', () => {
           },
         };
       },
-      async plant(_partition, id, bytes) {
-        await callStoreObject(urls[0]!, [['plant', id, bytes.toString('base64')]]);
+      async write(_partition, id, bytes) {
+        await callStoreObject(urls[0]!, [['write', id, bytes.toString('base64')]]);
       },
-      async dig(_partition, id) {
-        const [bytes] = (await callStoreObject(urls[0]!, [['dig', id]])).replies;
+      async read(_partition, id) {
+        const [bytes] = (await callStoreObject(urls[0]!, [['read', id]])).replies;
         return typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : undefined;
       },
       async remove() {}, // with workerd's folder

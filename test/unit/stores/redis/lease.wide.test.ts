@@ -61,6 +61,14 @@ describeWithRedis('a fleet with one Redis', () => {
 
   const count = (all: Sourced[], cache: string) => all.filter((sourced) => sourced.cache === cache).length;
   const left = async (id: InvocationId) => redis.command('EXISTS', `${keyPrefix('p')}${id}:lease`);
+  const expectNoLease = async (id: InvocationId) =>
+    expect(
+      await eventually(
+        () => left(id),
+        500,
+        (exists) => exists === 0,
+      ),
+    ).toBe(0);
 
   it('asks once for 4,000 cold callers of one id in four processes, and all get that answer', async () => {
     const four = await Promise.all([gateway(), gateway(), gateway(), gateway()]);
@@ -126,13 +134,7 @@ describeWithRedis('a fleet with one Redis', () => {
         expect(result.reason).toMatchObject({ name: 'GatewayError', code, retryAfter });
     }
     expect(asked).toHaveLength(1);
-    expect(
-      await eventually(
-        () => left(id),
-        500,
-        (exists) => exists === 0,
-      ),
-    ).toBe(0);
+    await expectNoLease(id);
   });
 
   it("shares a 404, and keeps it in nobody's store (#84)", async () => {
@@ -234,13 +236,7 @@ describeWithRedis('a fleet with one Redis', () => {
     await eventually(() => store.get(id), 2_000);
     expect(await source.ask(id)).toMatchObject({ cache: 'hit', stored: true });
     expect(asked).toEqual([]);
-    expect(
-      await eventually(
-        () => left(id),
-        500,
-        (exists) => exists === 0,
-      ),
-    ).toBe(0);
+    await expectNoLease(id);
   });
 
   it('asks for itself at once when Redis is down, and when it goes while we wait (#95)', async () => {

@@ -6,10 +6,10 @@ import { decodeEntry } from '../../../../src/cache/stored-value.ts';
 import { createRedisLink } from '../../../../src/stores/redis/link.ts';
 import { DISCARD, KEEP } from '../../../../src/stores/redis/scripts.ts';
 import { createRedisStore, keepArguments, keyPrefix } from '../../../../src/stores/redis/store.ts';
+import { freePort } from '../../../support/free-port.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, FAILED, lifetimes, newId } from '../../../support/jobs.ts';
 import {
   describeWithRedis,
-  freePort,
   type RedisServer,
   startRedis,
   startRefusingRedis,
@@ -67,21 +67,24 @@ describeWithRedis('the Redis tier', () => {
   }
 
   describe('keeps the contract of a durable tier', () => {
-    describeStore({ inFlight: true, partitions: true, letsGo: true, maxPlantBytes: 10_000_000 }, async () => {
-      await redis.command('FLUSHALL');
-      const client = await redis.client();
-      return {
-        open: (partition) => ready(redis.url, partition),
-        plant: async (partition, id, bytes) => void (await client.set(keyPrefix(partition) + id, bytes)),
-        async dig(partition, id) {
-          const value = await client.sendCommand(['GET', keyPrefix(partition) + id], {
-            typeMapping: { 36: Buffer },
-          });
-          return value instanceof Buffer ? value : undefined;
-        },
-        remove: async () => client.destroy(),
-      };
-    });
+    describeStore(
+      { inFlight: true, partitions: true, letsGo: true, maxWrittenBytes: 10_000_000 },
+      async () => {
+        await redis.command('FLUSHALL');
+        const client = await redis.client();
+        return {
+          open: (partition) => ready(redis.url, partition),
+          write: async (partition, id, bytes) => void (await client.set(keyPrefix(partition) + id, bytes)),
+          async read(partition, id) {
+            const value = await client.sendCommand(['GET', keyPrefix(partition) + id], {
+              typeMapping: { 36: Buffer },
+            });
+            return value instanceof Buffer ? value : undefined;
+          },
+          remove: async () => client.destroy(),
+        };
+      },
+    );
   });
 
   describe('compares and sets in one step', () => {
@@ -137,12 +140,12 @@ describeWithRedis('the Redis tier', () => {
       const store = await ready();
       const id = newId();
       const key = keyPrefix('p') + id;
-      for (const plant of [
+      for (const odd of [
         ['LPUSH', key, 'a'],
         ['HSET', key, 'a', 'b'],
         ['SADD', key, 'a'],
       ]) {
-        await redis.command(...plant);
+        await redis.command(...odd);
         expect(await store.get(id)).toBeUndefined();
         expect(await redis.command('EXISTS', key)).toBe(0);
       }

@@ -25,26 +25,29 @@ import { describeStore } from '../../../support/store-contract.ts';
 const SLACK_MS = 5_000;
 
 describe('the SQLite store keeps the contract of a durable tier', () => {
-  describeStore({ inFlight: false, partitions: true, letsGo: true, maxPlantBytes: 10_000_000 }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'csg-sqlite-'));
-    const path = join(folder, 'cache.db');
-    return {
-      open: (partition) => openSqliteStore({ path, partition, lifetimes, report: () => {} }),
-      async plant(partition, id, bytes) {
-        using database = new DatabaseSync(path, { timeout: 5_000 });
-        database
-          .prepare(`INSERT OR REPLACE INTO ${TABLE} VALUES (?, ?, ?)`)
-          .run(partitionName(partition), id, bytes);
-      },
-      async dig(partition, id) {
-        using database = new DatabaseSync(path, { readOnly: true });
-        const select = database.prepare(`SELECT value FROM ${TABLE} WHERE partition = ? AND id = ?`);
-        const value = select.get(partitionName(partition), id)?.value;
-        return value instanceof Uint8Array ? Buffer.from(value) : undefined;
-      },
-      remove: async () => rmSync(folder, { recursive: true, force: true }),
-    };
-  });
+  describeStore(
+    { inFlight: false, partitions: true, letsGo: true, maxWrittenBytes: 10_000_000 },
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'csg-sqlite-'));
+      const path = join(folder, 'cache.db');
+      return {
+        open: (partition) => openSqliteStore({ path, partition, lifetimes, report: () => {} }),
+        async write(partition, id, bytes) {
+          using database = new DatabaseSync(path, { timeout: 5_000 });
+          database
+            .prepare(`INSERT OR REPLACE INTO ${TABLE} VALUES (?, ?, ?)`)
+            .run(partitionName(partition), id, bytes);
+        },
+        async read(partition, id) {
+          using database = new DatabaseSync(path, { readOnly: true });
+          const select = database.prepare(`SELECT value FROM ${TABLE} WHERE partition = ? AND id = ?`);
+          const value = select.get(partitionName(partition), id)?.value;
+          return value instanceof Uint8Array ? Buffer.from(value) : undefined;
+        },
+        remove: async () => rmSync(folder, { recursive: true, force: true }),
+      };
+    },
+  );
 });
 
 const FAILING = { tier: 'sqlite', ok: false, trouble: 'failing' } as const;
