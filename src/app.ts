@@ -3,7 +3,7 @@
  * middleware matches, so that the Node adapter writes a hit straight to the socket. Knows no runtime.
  */
 import { type Context, Hono } from 'hono';
-import { GatewayError } from './domain/errors.ts';
+import { Failure } from './domain/errors.ts';
 import { PREFLIGHT_HEADERS } from './http/cors.ts';
 import type { Exchange, FinishedReply, HeaderReader } from './http/exchange.ts';
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
@@ -68,7 +68,7 @@ export function createApp(deps: AppDeps): App {
   app.notFound((c) => {
     const exchange = unrouted(c);
     if (exchange.method === 'OPTIONS') return preflight(c, exchange);
-    return respond(c, responder.refuse(exchange, new GatewayError('unknown_route')));
+    return respond(c, responder.refuse(exchange, new Failure('unknown_route')));
   });
   app.onError((error, c) => respond(c, responder.fail(unrouted(c), error)));
 
@@ -83,7 +83,7 @@ export function createApp(deps: AppDeps): App {
   /** On a path that is there; the same on each, so that what is allowed tells nothing of a path. */
   function otherMethod(c: Context, exchange: Exchange): Response {
     if (exchange.method === 'OPTIONS') return preflight(c, exchange);
-    const error = new GatewayError('method_not_allowed');
+    const error = new Failure('method_not_allowed');
     return respond(c, responder.refuse(exchange, error, {}, { Allow: 'GET, HEAD, OPTIONS' }));
   }
 
@@ -105,7 +105,7 @@ export function createApp(deps: AppDeps): App {
     refuse(code, method, header) {
       const exchange = responder.open(method, NO_ROUTE, header);
       const extra = code === 'method_not_allowed' ? { Allow: 'GET, HEAD, OPTIONS' } : undefined;
-      return responder.refuse(exchange, new GatewayError(code), {}, extra);
+      return responder.refuse(exchange, new Failure(code), {}, extra);
     },
     refuseBare(status, method, header) {
       const exchange = responder.open(method, NO_ROUTE, header);

@@ -5,7 +5,7 @@
  * May not log, and knows neither HTTP nor who the source is.
  */
 import type { CacheOutcome, InvocationSource, Sourced } from '../domain/answer.ts';
-import { asGatewayError } from '../domain/errors.ts';
+import { asFailure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import type { Coalesce } from './coalesce.ts';
@@ -31,7 +31,7 @@ export interface ReadThroughOptions {
 }
 
 export interface ReadThrough {
-  /** A fresh entry in memory is answered at once, anything else later; rejects with a `GatewayError`. */
+  /** A fresh entry in memory is answered at once, anything else later; rejects with a `Failure`. */
   lookup(id: InvocationId): Lookup | Promise<Lookup>;
   /** What is known and may be shown while upstream fails, stale or not; asks nobody. */
   recall(id: InvocationId): Promise<Lookup | undefined>;
@@ -69,7 +69,7 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
     } catch (thrown) {
       const known = servable(memory.get(id)) ?? servable(kept);
       if (known === undefined) throw thrown;
-      return { ...known, upstreamMs: now() - askedAt, failure: asGatewayError(thrown) };
+      return { ...known, upstreamMs: now() - askedAt, failure: asFailure(thrown) };
     }
   }
 

@@ -1,7 +1,7 @@
 /**
  * What upstream may answer, and the one question everybody asks. Pure.
  */
-import type { GatewayError } from './errors.ts';
+import type { Failure } from './errors.ts';
 import type { InvocationId, Job } from './job.ts';
 
 /** What upstream said and may be relayed: a job (its 200) or that there is none (its 404). */
@@ -25,7 +25,7 @@ export interface Sourced extends Answered {
   /** The source keeps this answer itself. */
   readonly stored: boolean;
   /** What became of the call to upstream when an answer that was known is served instead. */
-  readonly failure?: GatewayError | undefined;
+  readonly failure?: Failure | undefined;
 }
 
 /** Of nothing that was held before. @param stored whether the source keeps it */
@@ -35,6 +35,6 @@ export function sourced({ answer, answeredAt }: Answered, cache: CacheOutcome, s
 
 /** Whoever can be asked about one invocation: Chroma, a guard around it, a lease, a Durable Object. */
 export interface InvocationSource {
-  /** Rejects with a {@link GatewayError} only. */
+  /** Rejects with a {@link Failure} only. */
   ask(id: InvocationId): Promise<Sourced>;
 }

@@ -99,7 +99,7 @@ export interface ErrorOptions {
 }
 
 /** The one error class. `code` is public, `message` (the reason) and `cause` are private. */
-export class GatewayError extends Error {
+export class Failure extends Error {
   readonly code: ErrorCode;
   readonly retryAfter: number | undefined;
   /** As in {@link ErrorOptions}. */
@@ -114,7 +114,7 @@ export class GatewayError extends Error {
       options.reason ?? options.flaw ?? code,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
-    this.name = 'GatewayError';
+    this.name = 'Failure';
     this.code = code;
     this.retryAfter = options.retryAfter;
     this.flaw = options.flaw;
@@ -124,6 +124,6 @@ export class GatewayError extends Error {
 }
 
 /** Whatever was thrown, as one of ours; what we did not expect is a bug here: `internal`. */
-export function asGatewayError(thrown: unknown): GatewayError {
-  return thrown instanceof GatewayError ? thrown : new GatewayError('internal', { cause: thrown });
+export function asFailure(thrown: unknown): Failure {
+  return thrown instanceof Failure ? thrown : new Failure('internal', { cause: thrown });
 }

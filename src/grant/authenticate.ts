@@ -4,7 +4,7 @@
  * It reads no cookie, no query and no other header, and it does not know what is being asked for.
  */
 import { LRUCache } from 'lru-cache';
-import type { GatewayError } from '../domain/errors.ts';
+import type { Failure } from '../domain/errors.ts';
 import { type Grant, type GrantTerm, MAX_TOKEN_BYTES } from '../domain/grant.ts';
 import { createVerifyGrant, unauthorized, type VerifyOptions } from './verify.ts';
 
@@ -92,7 +92,7 @@ function tokenOf({ authorization = '', chromaToken = '' }: CredentialHeaders): s
  * The `WWW-Authenticate` of an `unauthorized` error. RFC 6750 §3: no error code for a caller that showed no
  * token; `expired` only for a token that was good in every other way, so that a client knows to renew it.
  */
-export function challengeOf({ flaw }: GatewayError): string {
+export function challengeOf({ flaw }: Failure): string {
   if (flaw === 'no_token') return 'Bearer';
   const invalid = 'Bearer error="invalid_token"';
   return flaw === 'expired' ? `${invalid}, error_description="expired"` : invalid;

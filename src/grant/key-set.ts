@@ -8,7 +8,7 @@
  */
 import type { JWK } from 'jose';
 import * as z from 'zod/mini';
-import { GatewayError } from '../domain/errors.ts';
+import { Failure } from '../domain/errors.ts';
 import { readUtf8 } from '../domain/utf8.ts';
 
 /** One answer from the provider: total ms, headers and body. */
@@ -85,7 +85,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
         } else if (warm) {
           return found;
         } else {
-          throw new GatewayError('auth_unavailable', { reason: 'no key set', cause: lastFailure });
+          throw new Failure('auth_unavailable', { reason: 'no key set', cause: lastFailure });
         }
       }
     },

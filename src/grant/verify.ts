@@ -4,7 +4,7 @@
  */
 import { compactVerify, createLocalJWKSet, decodeProtectedHeader, errors } from 'jose';
 import * as z from 'zod/mini';
-import { GatewayError } from '../domain/errors.ts';
+import { Failure } from '../domain/errors.ts';
 import type { GrantFlaw } from '../domain/flaw.ts';
 import { type ExpectedClaims, type GrantTerm, parseClaims } from '../domain/grant.ts';
 import { readUtf8 } from '../domain/utf8.ts';
@@ -35,8 +35,8 @@ const headerShape = z.object({
 });
 
 /** The one way to refuse a token: the flaw stays private. */
-export function unauthorized(flaw: GrantFlaw, cause?: unknown): GatewayError {
-  return new GatewayError('unauthorized', { flaw, cause });
+export function unauthorized(flaw: GrantFlaw, cause?: unknown): Failure {
+  return new Failure('unauthorized', { flaw, cause });
 }
 
 export interface VerifyOptions extends ExpectedClaims {

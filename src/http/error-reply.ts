@@ -1,5 +1,5 @@
 /** The one place where an error becomes an answer (contract §6). Only fixed text leaves here. */
-import { type GatewayError, termsOf } from '../domain/errors.ts';
+import { type Failure, termsOf } from '../domain/errors.ts';
 import { challengeOf } from '../grant/authenticate.ts';
 import type { Reply, ResponseHeaders } from './exchange.ts';
 
@@ -7,7 +7,7 @@ import type { Reply, ResponseHeaders } from './exchange.ts';
  * @param headers what every answer carries, its `X-Request-Id` included; completed here
  * @param random 0 … 1, for the jitter of `Retry-After`
  */
-export function errorReply(error: GatewayError, headers: ResponseHeaders, random: () => number): Reply {
+export function errorReply(error: Failure, headers: ResponseHeaders, random: () => number): Reply {
   const { status, message, retryable, retryAfter } = termsOf(error.code);
   const body = JSON.stringify({
     error: error.code,

@@ -3,7 +3,7 @@
  * long as the grant is remembered and the entry fresh. May not know a runtime or how a route matched.
  */
 import type { Lookup } from '../cache/read-through.ts';
-import { GatewayError } from '../domain/errors.ts';
+import { Failure } from '../domain/errors.ts';
 import { coverOf, covers, type Grant } from '../domain/grant.ts';
 import { type InvocationId, parseInvocationId } from '../domain/job.ts';
 import type { Authenticate } from '../grant/authenticate.ts';
@@ -12,7 +12,7 @@ import { jobReply } from './job-reply.ts';
 import type { Phase, Responder } from './responder.ts';
 
 export interface LookupsOptions {
-  /** A fresh answer at once, another one later; rejects with a `GatewayError`. */
+  /** A fresh answer at once, another one later; rejects with a `Failure`. */
   readonly lookup: (id: InvocationId) => Lookup | Promise<Lookup>;
   /** Without it every caller may read everything: `AUTH=none`. */
   readonly authenticate?: Authenticate | undefined;
@@ -39,7 +39,7 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
   ): FinishedReply | Promise<FinishedReply> {
     const fail = (thrown: unknown) => responder.fail(exchange, thrown);
     try {
-      if (phase() === 'closing') throw new GatewayError('shutting_down');
+      if (phase() === 'closing') throw new Failure('shutting_down');
       if (authenticate === undefined) return find(exchange, segment, header, undefined);
       const grant = authenticate({
         authorization: header('authorization'),
@@ -60,9 +60,9 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     grant: Grant | undefined,
   ): FinishedReply | Promise<FinishedReply> {
     const id = parseInvocationId(segment);
-    if (id === undefined) throw new GatewayError('invalid_id');
+    if (id === undefined) throw new Failure('invalid_id');
     if (grant !== undefined && coverOf(grant, id) === 'uncovered') {
-      return responder.refuse(exchange, new GatewayError('not_found'), { invocationId: id });
+      return responder.refuse(exchange, new Failure('not_found'), { invocationId: id });
     }
     const found = lookup(id);
     return found instanceof Promise
@@ -96,7 +96,7 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     const { cache, upstreamMs, entry } = found;
     const { answer } = entry;
     if (answer.kind === 'missing' || (grant !== undefined && !covers(grant, invocationId, answer.scope))) {
-      return responder.refuse(exchange, new GatewayError('not_found'), { invocationId, cache, upstreamMs });
+      return responder.refuse(exchange, new Failure('not_found'), { invocationId, cache, upstreamMs });
     }
     const headers = responder.headers(exchange);
     const reply = jobReply(found, answer, header('if-none-match'), headers, now());

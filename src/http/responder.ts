@@ -2,7 +2,7 @@
  * How every answer begins and ends: an exchange is opened, its headers are those of every answer, its end is
  * one log line when it is handed over, and there is one error exit. Knows no route and no runtime.
  */
-import { asGatewayError, type GatewayError } from '../domain/errors.ts';
+import { asFailure, type Failure } from '../domain/errors.ts';
 import type { Log, RequestEnd } from '../telemetry/log.ts';
 import type { CorsPolicy } from './cors.ts';
 import { errorReply } from './error-reply.ts';
@@ -41,7 +41,7 @@ export interface Responder {
   /** The reply as it goes out; its `report` writes the request's one log line. */
   finish(exchange: Exchange, reply: Reply, ending?: Ending): FinishedReply;
   /** An error that we know. */
-  refuse(exchange: Exchange, error: GatewayError, ending?: Ending, extra?: ResponseHeaders): FinishedReply;
+  refuse(exchange: Exchange, error: Failure, ending?: Ending, extra?: ResponseHeaders): FinishedReply;
   /** Whatever was thrown; what we did not expect is logged with its stack and answered as `internal`. */
   fail(exchange: Exchange, thrown: unknown, ending?: Ending): FinishedReply;
 }
@@ -72,7 +72,7 @@ export function createResponder({ cors, log, now, random }: ResponderOptions): R
 
   function refuse(
     exchange: Exchange,
-    error: GatewayError,
+    error: Failure,
     ending?: Ending,
     extra?: ResponseHeaders,
   ): FinishedReply {
@@ -89,7 +89,7 @@ export function createResponder({ cors, log, now, random }: ResponderOptions): R
     finish: (exchange, reply, ending) => end(exchange, reply, ending),
     refuse,
     fail(exchange, thrown, ending) {
-      const error = asGatewayError(thrown);
+      const error = asFailure(thrown);
       if (error.code === 'internal') {
         log.event('error', 'internal error', { requestId: exchange.requestId, err: error });
       } else if (error.code === 'unauthorized') {

@@ -3,7 +3,7 @@
  * to the probe instead of waiting for it. A call that began before the last change says nothing of what is now, and a
  * probe that learned nothing, or was lost, is made again. May not know what a call is.
  */
-import { GatewayError } from '../domain/errors.ts';
+import { Failure } from '../domain/errors.ts';
 import type { Weight } from './weight.ts';
 
 export interface Breaker {
@@ -97,8 +97,8 @@ function createFailureWindow(now: () => number): (failed: boolean) => boolean {
   };
 }
 
-function refusal(seconds: number): GatewayError {
-  return new GatewayError('upstream_unavailable', {
+function refusal(seconds: number): Failure {
+  return new Failure('upstream_unavailable', {
     retryAfter: Math.max(1, Math.ceil(seconds)),
     reason: 'breaker_open',
     secondhand: true,

@@ -3,7 +3,7 @@
  * Urgent work goes before other work; within each the order is that of arrival. Whoever gives up leaves the queue at
  * once: a place in it is only taken by those who still wait. May not know what a call is.
  */
-import { GatewayError } from '../domain/errors.ts';
+import { Failure } from '../domain/errors.ts';
 
 export interface BulkheadOptions {
   /** Calls at once, at least 1. */
@@ -34,7 +34,7 @@ export interface Bulkhead {
   waiting(): number;
 }
 
-const OVERLOADED = (reason: QueueTrouble) => new GatewayError('overloaded', { reason });
+const OVERLOADED = (reason: QueueTrouble) => new Failure('overloaded', { reason });
 
 export function createBulkhead(options: BulkheadOptions): Bulkhead {
   const { slots, queue, refuse = OVERLOADED } = options;

@@ -3,13 +3,13 @@
  * every outcome named. Takes nothing from a caller but an invocation id. May not retry, cache or log.
  */
 import { type Answer, type Sourced, sourced } from '../domain/answer.ts';
-import type { ErrorCode, GatewayError } from '../domain/errors.ts';
+import type { ErrorCode, Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { parseJob } from '../domain/parse-job.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
 import { readUtf8 } from '../domain/utf8.ts';
 import { isChromaError } from './chroma-error.ts';
-import { asFailure, failureOf, type Phase, unusable } from './failure.ts';
+import { failureOf, type Phase, unusable, upstreamFailureOf } from './failure.ts';
 import type { Connection, ResponseHead, Transport } from './transport.ts';
 
 /** One finished upstream call, for the log: never a body or a token, and of the headers the media type only. */
@@ -24,7 +24,7 @@ export interface UpstreamCall {
   readonly phase?: Phase | undefined;
   readonly reason?: string | undefined;
   /** What was wrong with the response, if that is why. */
-  readonly flaw?: GatewayError['flaw'];
+  readonly flaw?: Failure['flaw'];
   /** A dead connection, which says nothing of upstream. */
   readonly wasDead?: boolean | undefined;
   /** The runtime's own error code, where there is one: `CERT_HAS_EXPIRED`. */
@@ -76,7 +76,7 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
       finished({});
       return answer;
     } catch (thrown) {
-      const failure = asFailure(thrown, signal, seen.status !== undefined);
+      const failure = upstreamFailureOf(thrown, signal, seen.status !== undefined);
       const { code, phase, message: reason, flaw, retry, cause } = failure;
       const wasDead = retry === 'on_new_connection';
       finished({ code, phase, reason, flaw, wasDead, cause: codeOf(cause) });

@@ -1,5 +1,5 @@
 /** The one deadline over everything a lookup spends on upstream: queue, connect, headers, body, retry. */
-import { GatewayError } from '../domain/errors.ts';
+import { Failure } from '../domain/errors.ts';
 
 export interface Deadline {
   /** Aborts when time is up. */
@@ -21,7 +21,7 @@ export function startDeadline(deadlineMs: number): Deadline {
   const expired = Promise.withResolvers<never>();
   expired.promise.catch(() => {}); // it may be over before anybody races
   const expire = () => {
-    const timeout = new GatewayError('upstream_timeout', { reason: 'deadline' });
+    const timeout = new Failure('upstream_timeout', { reason: 'deadline' });
     controller.abort(timeout);
     expired.reject(timeout);
   };

@@ -1,5 +1,5 @@
 /** What a failed upstream call is called: the table of contract §6 from a status, a fault or a flaw. Pure. */
-import { type ErrorCode, type ErrorOptions, GatewayError } from '../domain/errors.ts';
+import { type ErrorCode, type ErrorOptions, Failure } from '../domain/errors.ts';
 import type { AnswerFlaw } from '../domain/flaw.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { type FaultKind, type ResponseHead, TransportFault } from './transport.ts';
@@ -18,7 +18,7 @@ export interface UpstreamFailureOptions extends ErrorOptions {
 }
 
 /** A failed call, with what the guard must know of it. */
-export class UpstreamFailure extends GatewayError {
+export class UpstreamFailure extends Failure {
   readonly retry: Retry;
   readonly phase: Phase;
 
@@ -73,7 +73,11 @@ const FAULTS: Record<FaultKind, readonly [ErrorCode, Retry]> = {
  * Whatever a call threw; `internal` only for what our own code did (a transport classifies all that its client throws).
  * A fault after the headers cut the body short: that is an unusable answer, not an absent upstream.
  */
-export function asFailure(thrown: unknown, signal: AbortSignal, headersCame: boolean): UpstreamFailure {
+export function upstreamFailureOf(
+  thrown: unknown,
+  signal: AbortSignal,
+  headersCame: boolean,
+): UpstreamFailure {
   if (thrown instanceof UpstreamFailure) return thrown;
   const phase = headersCame ? 'body' : 'connect';
   if (signal.aborted) return new UpstreamFailure('upstream_timeout', phase, { reason: 'deadline' });

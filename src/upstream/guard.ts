@@ -12,7 +12,7 @@
  * May not cache or log.
  */
 import type { InvocationSource, Sourced } from '../domain/answer.ts';
-import { asGatewayError, type ErrorCode, GatewayError } from '../domain/errors.ts';
+import { asFailure, type ErrorCode, Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { type Breaker, type BreakerAdmission, createBreaker } from './breaker.ts';
 import type { Bulkhead } from './bulkhead.ts';
@@ -105,14 +105,14 @@ export function createGuard(options: GuardOptions): Guard {
   /** Steps 4 to 6. */
   async function attempt(id: InvocationId, deadline: Deadline, on: Connection): Promise<Sourced> {
     if (deadline.remainingMs() === 0)
-      throw new GatewayError('upstream_timeout', { reason: 'deadline_in_queue', local: true });
+      throw new Failure('upstream_timeout', { reason: 'deadline_in_queue', local: true });
     refuse(); // again: much may have been learned while this caller waited for its slot
     const admission: Admission = { pause: pause.admit(), breaker: breaker.admit() };
     let sourced: Sourced;
     try {
       sourced = await source.ask(id, deadline.signal, on);
     } catch (thrown) {
-      const failure = asGatewayError(thrown);
+      const failure = asFailure(thrown);
       learn(admission, failure);
       throw failure;
     }
@@ -120,9 +120,9 @@ export function createGuard(options: GuardOptions): Guard {
     return sourced;
   }
 
-  function learn(admission: Admission, outcome: Sourced | GatewayError): void {
+  function learn(admission: Admission, outcome: Sourced | Failure): void {
     const weight = weightOf(outcome);
-    const failure = outcome instanceof GatewayError ? outcome : outcome.failure;
+    const failure = outcome instanceof Failure ? outcome : outcome.failure;
     breaker.learn(admission.breaker, weight);
     if (weight === 'unasked') pause.release(admission.pause);
     else if (failure === undefined) pause.end(admission.pause);

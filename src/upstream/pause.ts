@@ -2,7 +2,7 @@
  * Upstream's own wish to be left alone: after a 429 until its `Retry-After`; after a 401 for 30 s, then one probe
  * per 30 s, since a dead key does not get better by asking. The two may overlap; neither ends the other.
  */
-import { type ErrorCode, GatewayError, termsOf } from '../domain/errors.ts';
+import { type ErrorCode, Failure, termsOf } from '../domain/errors.ts';
 
 export interface Pause {
   /** Throws the pause's own error while it lasts. */
@@ -10,7 +10,7 @@ export interface Pause {
   /** The same for a call about to be made; after a 401 the one that gets through is the probe. For `end`. */
   admit(): number;
   /** Starts or prolongs a pause where the error asks for one. */
-  learn(error: GatewayError): void;
+  learn(error: Failure): void;
   /** Upstream answered the call of this admission: whatever was wrong when it was made is over. */
   end(admission: number): void;
   /** The call of this admission never reached upstream: the next caller may be the probe. */
@@ -34,7 +34,7 @@ export function createPause(now: () => number): Pause {
     const code = current();
     if (code === undefined) return;
     const retryAfter = code === 'upstream_auth' ? secondsOf(code) : Math.ceil((limitedUntil - now()) / 1000);
-    throw new GatewayError(code, { retryAfter, reason: 'paused', secondhand: true });
+    throw new Failure(code, { retryAfter, reason: 'paused', secondhand: true });
   }
 
   const afterRefusal = () => now() + secondsOf('upstream_auth') * 1000;

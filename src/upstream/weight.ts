@@ -1,6 +1,6 @@
 /** How much an outcome weighs in the judgement of upstream: the counting of contract §6 in one place. Pure. */
 import type { Sourced } from '../domain/answer.ts';
-import { type ErrorCode, GatewayError } from '../domain/errors.ts';
+import { type ErrorCode, Failure } from '../domain/errors.ts';
 import { UpstreamFailure } from './failure.ts';
 
 /**
@@ -22,8 +22,8 @@ const COUNTED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const OWN: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['overloaded', 'shutting_down', 'internal']);
 
 /** @param outcome a stale answer says what the failure behind it says */
-export function weightOf(outcome: Sourced | GatewayError): Weight {
-  const failure = outcome instanceof GatewayError ? outcome : outcome.failure;
+export function weightOf(outcome: Sourced | Failure): Weight {
+  const failure = outcome instanceof Failure ? outcome : outcome.failure;
   if (failure !== undefined) {
     if (failure.local || isOfDeadConnection(failure)) return 'unasked';
     if (failure.secondhand) return 'repeated';
@@ -35,6 +35,6 @@ export function weightOf(outcome: Sourced | GatewayError): Weight {
   return cache === 'collapsed' ? 'reachable' : 'unasked';
 }
 
-function isOfDeadConnection(failure: GatewayError): boolean {
+function isOfDeadConnection(failure: Failure): boolean {
   return failure instanceof UpstreamFailure && failure.retry === 'on_new_connection';
 }

@@ -3,7 +3,7 @@ import { DurableObject } from 'cloudflare:workers';
 import { createCoalesce } from '../cache/coalesce.ts';
 import type { Lookup } from '../cache/read-through.ts';
 import { parseConfig } from '../config/config.ts';
-import { asGatewayError } from '../domain/errors.ts';
+import { asFailure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { composeLookups, createMemory, type Lookups } from '../gateway.ts';
 import { createObjectReplies, type ObjectReply } from '../stores/object/protocol.ts';
@@ -54,7 +54,7 @@ export class InvocationObject extends DurableObject<Bindings> {
       return await this.#lookups.lookup(id);
     } catch (thrown) {
       // Only the code crosses to the isolate: the stack of what we did not expect is logged here or never.
-      const err = asGatewayError(thrown);
+      const err = asFailure(thrown);
       if (err.code === 'internal') this.#log.event('error', 'internal error', { invocationId: id, err });
       throw err;
     }

@@ -8,7 +8,7 @@ import { createSolitaryLoads } from '../cache/coalesce.ts';
 import type { Lookup } from '../cache/read-through.ts';
 import { type Config, ConfigError, parseConfig } from '../config/config.ts';
 import { parseOrigins } from '../config/origin.ts';
-import { GatewayError } from '../domain/errors.ts';
+import { Failure } from '../domain/errors.ts';
 import { composeGateway, createMemory } from '../gateway.ts';
 import { createCorsPolicy, PREFLIGHT_HEADERS } from '../http/cors.ts';
 import { errorReply } from '../http/error-reply.ts';
@@ -100,6 +100,6 @@ function misconfigured(request: Request, env: Bindings, thrown: unknown): Respon
   if (method === 'OPTIONS') {
     return new Response(null, { status: 204, headers: { ...headers, ...PREFLIGHT_HEADERS } });
   }
-  const reply = errorReply(new GatewayError('internal'), headers, Math.random);
+  const reply = errorReply(new Failure('internal'), headers, Math.random);
   return new Response(method === 'HEAD' ? null : reply.body, reply);
 }

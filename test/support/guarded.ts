@@ -1,6 +1,6 @@
 /** A guard around a source that does as a test says, call by call. */
 import type { CacheOutcome, Sourced } from '../../src/domain/answer.ts';
-import { asGatewayError, type ErrorCode, type ErrorOptions, GatewayError } from '../../src/domain/errors.ts';
+import { asFailure, type ErrorCode, type ErrorOptions, Failure } from '../../src/domain/errors.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { UpstreamFailure, type UpstreamFailureOptions } from '../../src/upstream/failure.ts';
 import { createGuard, type Guard } from '../../src/upstream/guard.ts';
@@ -86,8 +86,7 @@ export function guarded(
           connection,
           answer: (cache = 'miss') => resolve({ ...GOOD, cache }),
           fail: (code, options = {}) => reject(new UpstreamFailure(code, 'headers', options)),
-          stale: (code, options) =>
-            resolve({ ...GOOD, cache: 'stale', failure: new GatewayError(code, options) }),
+          stale: (code, options) => resolve({ ...GOOD, cache: 'stale', failure: new Failure(code, options) }),
         };
         calls.push(call);
         script(call);
@@ -104,7 +103,7 @@ export function guarded(
     const askedAt = performance.now();
     const outcome = await guard.ask(newId()).then(
       () => ({ code: 'ok' as const, retryAfter: undefined }),
-      (thrown: unknown) => asGatewayError(thrown),
+      (thrown: unknown) => asFailure(thrown),
     );
     return { code: outcome.code, retryAfter: outcome.retryAfter, tookMs: performance.now() - askedAt };
   }

@@ -1,7 +1,7 @@
 /** Plays one history of the model test: acts on a world, and judges whatever a caller is answered. */
 import type { Entry } from '../../src/cache/entry.ts';
 import type { MemoryStore } from '../../src/cache/memory-store.ts';
-import { asGatewayError } from '../../src/domain/errors.ts';
+import { asFailure } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
 import { createClock } from './clock.ts';
 import { bodyOf, entryOf } from './jobs.ts';
@@ -59,7 +59,7 @@ export async function play(acts: readonly Act[], options: HistoryOptions): Promi
     };
     Promise.resolve(world.face(viewer).lookup(id))
       .then((lookup): Outcome => ({ kind: 'shown', lookup }))
-      .catch((thrown: unknown): Outcome => ({ kind: 'error', code: asGatewayError(thrown).code }))
+      .catch((thrown: unknown): Outcome => ({ kind: 'error', code: asFailure(thrown).code }))
       .then(judge)
       .catch((rule: unknown) => broken.push(rule));
   }

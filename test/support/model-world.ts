@@ -7,7 +7,7 @@ import type { Entry } from '../../src/cache/entry.ts';
 import { createMemoryStore, type MemoryStore } from '../../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup, type ReadThrough } from '../../src/cache/read-through.ts';
 import { decodeEntry } from '../../src/cache/stored-value.ts';
-import { GatewayError } from '../../src/domain/errors.ts';
+import { Failure } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
 import { createObjectReplies } from '../../src/stores/object/protocol.ts';
 import { createObjectSource } from '../../src/stores/object/source.ts';
@@ -92,7 +92,7 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
   let object = startObject();
   const objectSource = createObjectSource({
     stubOf: () => object,
-    direct: { ask: async () => Promise.reject(new GatewayError('upstream_unavailable')) },
+    direct: { ask: async () => Promise.reject(new Failure('upstream_unavailable')) },
     bulkhead: createBulkhead({ slots: 64, queue: 0, queueTimeoutMs: 0 }),
     timeoutMs: 60_000,
   });

@@ -1,6 +1,6 @@
 /** A source that answers when and as a test says, and numbers every question. */
 import type { Answer, InvocationSource, Sourced } from '../../src/domain/answer.ts';
-import { type ErrorCode, GatewayError } from '../../src/domain/errors.ts';
+import { type ErrorCode, Failure } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
 import type { Clock } from './clock.ts';
 import { jobOf } from './jobs.ts';
@@ -39,7 +39,7 @@ export function createScriptedSource(clock: Clock): ScriptedSource {
         say,
         job: (status, mark) => say({ answer: jobOf(id, status, mark) }),
         missing: () => say({ answer: { kind: 'missing' } }),
-        fail: (code) => reject(new GatewayError(code)),
+        fail: (code) => reject(new Failure(code)),
         crash: (thrown) => reject(thrown),
       });
       return promise;

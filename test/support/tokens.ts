@@ -1,6 +1,6 @@
 /** Tokens put together by hand, wrong ones included, and what an authenticator makes of them. */
 import { createHmac } from 'node:crypto';
-import { asGatewayError } from '../../src/domain/errors.ts';
+import { asFailure } from '../../src/domain/errors.ts';
 import type { Grant } from '../../src/domain/grant.ts';
 import { type Authenticate, challengeOf, createAuthenticator } from '../../src/grant/authenticate.ts';
 
@@ -56,7 +56,7 @@ export async function outcomeOfHeaders(
     atOnce = !(grant instanceof Promise);
     return { grant: await grant, atOnce };
   } catch (thrown) {
-    const error = asGatewayError(thrown);
+    const error = asFailure(thrown);
     return error.code === 'unauthorized'
       ? { atOnce, code: error.code, challenge: challengeOf(error) }
       : { atOnce, code: error.code };

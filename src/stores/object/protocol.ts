@@ -3,7 +3,7 @@
  * one place where a source's answer becomes bytes and an answer again.
  */
 import type { Answer, CacheOutcome, Sourced } from '../../domain/answer.ts';
-import { asGatewayError, type ErrorCode, GatewayError } from '../../domain/errors.ts';
+import { asFailure, type ErrorCode, Failure } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import { parseJob } from '../../domain/parse-job.ts';
 
@@ -41,9 +41,9 @@ export interface ObjectStub {
  * first marked as secondhand: an isolate's breaker counts calls, not callers.
  */
 export function createObjectReplies(): (sourced: Promise<Sourced>) => Promise<ObjectReply> {
-  const reported = new WeakSet<GatewayError>();
+  const reported = new WeakSet<Failure>();
 
-  function failureOf(error: GatewayError): ObjectFailure {
+  function failureOf(error: Failure): ObjectFailure {
     const { code, retryAfter } = error;
     const secondhand = error.secondhand || reported.has(error);
     reported.add(error);
@@ -64,13 +64,13 @@ export function createObjectReplies(): (sourced: Promise<Sourced>) => Promise<Ob
         failure: failure && failureOf(failure),
       };
     } catch (thrown) {
-      return { ok: false, ...failureOf(asGatewayError(thrown)) };
+      return { ok: false, ...failureOf(asFailure(thrown)) };
     }
   };
 }
 
-function errorOf({ code, retryAfter, secondhand }: ObjectFailure): GatewayError {
-  return new GatewayError(code, {
+function errorOf({ code, retryAfter, secondhand }: ObjectFailure): Failure {
+  return new Failure(code, {
     reason: 'object',
     secondhand,
     ...(retryAfter !== undefined && { retryAfter }),
@@ -84,7 +84,7 @@ export function sourcedOf(id: InvocationId, reply: ObjectReply): Sourced {
   let answer: Answer = { kind: 'missing' };
   if (body !== null) {
     const job = parseJob(id, body);
-    if (typeof job === 'string') throw new GatewayError('internal', { reason: `object_${job}` });
+    if (typeof job === 'string') throw new Failure('internal', { reason: `object_${job}` });
     answer = job;
   }
   return { answer, failure: failure && errorOf(failure), ...rest };

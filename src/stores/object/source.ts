@@ -1,6 +1,6 @@
 /** The Durable Object of an invocation as one more source: one object per id asks for everybody. */
 import type { Sourced } from '../../domain/answer.ts';
-import { GatewayError } from '../../domain/errors.ts';
+import { Failure } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Bulkhead } from '../../upstream/bulkhead.ts';
 import type { ChromaSource } from '../../upstream/chroma-source.ts';
@@ -29,7 +29,7 @@ export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
       try {
         reply = await within(stubOf(id).ask(id), timeoutMs, tooSlow);
       } catch (thrown) {
-        if (thrown instanceof GatewayError) throw thrown;
+        if (thrown instanceof Failure) throw thrown;
         return await bulkhead.run(() => direct.ask(id, signal));
       }
       return sourcedOf(id, reply);
@@ -46,5 +46,5 @@ export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
 }
 
 function tooSlow(): never {
-  throw new GatewayError('upstream_unavailable', { reason: 'object_slow', secondhand: true });
+  throw new Failure('upstream_unavailable', { reason: 'object_slow', secondhand: true });
 }

@@ -3,7 +3,7 @@
  * values, never a body. A message is a trust border like any stored byte.
  */
 import * as z from 'zod';
-import type { ErrorCode, GatewayError } from '../../domain/errors.ts';
+import type { ErrorCode, Failure } from '../../domain/errors.ts';
 import { type InvocationId, parseInvocationId } from '../../domain/job.ts';
 import type { RedisLink } from './link.ts';
 
@@ -53,7 +53,7 @@ const messageShape = z.object({
 export type LeaseOutcome = z.infer<typeof outcomeShape>;
 
 /** What the others are told of a failure: only one of upstream's that was seen by this very load. */
-export function outcomeOf({ code, retryAfter, local, secondhand }: GatewayError): LeaseOutcome {
+export function outcomeOf({ code, retryAfter, local, secondhand }: Failure): LeaseOutcome {
   const known = UPSTREAM_FAILURES.find((listed) => listed === code);
   if (known === undefined || local || secondhand) return { outcome: 'released' };
   return { outcome: 'failed', code: known, retryAfter: retryAfter && Math.min(retryAfter, MAX_RETRY_AFTER) };

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { createEntry, type Entry, freshnessOf, isFromTheFuture } from '../../cache/entry.ts';
 import type { Store } from '../../cache/store.ts';
 import { type InvocationSource, type Sourced, sourced } from '../../domain/answer.ts';
-import { asGatewayError, GatewayError } from '../../domain/errors.ts';
+import { asFailure, Failure } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
 import { within } from '../../upstream/within.ts';
@@ -103,7 +103,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       settle(id, owner, { outcome: 'stored' }, createEntry(answer, answeredAt, lifetimes));
       return { ...own, stored: true };
     } catch (thrown) {
-      settle(id, owner, outcomeOf(asGatewayError(thrown)));
+      settle(id, owner, outcomeOf(asFailure(thrown)));
       throw thrown;
     } finally {
       clearInterval(renewal);
@@ -145,7 +145,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       case 'failed': {
         const { code, retryAfter } = outcome;
         const reason = `${code} in another process of the fleet`;
-        throw new GatewayError(code, { retryAfter, reason, secondhand: true });
+        throw new Failure(code, { retryAfter, reason, secondhand: true });
       }
       case 'released':
         return undefined;
@@ -177,5 +177,5 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
 }
 
 function waitedTooLong(): never {
-  throw new GatewayError('upstream_timeout', { reason: 'waited for the fleet' });
+  throw new Failure('upstream_timeout', { reason: 'waited for the fleet' });
 }

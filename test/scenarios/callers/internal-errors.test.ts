@@ -2,7 +2,7 @@
 import type { Context } from 'hono';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type App, type AppDeps, createApp } from '../../../src/app.ts';
-import { GatewayError } from '../../../src/domain/errors.ts';
+import { Failure } from '../../../src/domain/errors.ts';
 import { createSecretScan } from '../../../src/domain/secret-scan.ts';
 import { createCorsPolicy } from '../../../src/http/cors.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
@@ -19,7 +19,7 @@ beforeEach(() => {
 
 function appWith(change: Partial<AppDeps>): App {
   return createApp({
-    lookup: () => Promise.reject(new GatewayError('not_found')),
+    lookup: () => Promise.reject(new Failure('not_found')),
     cors: createCorsPolicy([ORIGIN]),
     log: createLog({
       level: 'trace',

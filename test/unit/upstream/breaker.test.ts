@@ -1,6 +1,6 @@
 /** The breaker by itself (contract §6): what opens it, its one probe, and what says nothing of now. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { asGatewayError } from '../../../src/domain/errors.ts';
+import { asFailure } from '../../../src/domain/errors.ts';
 import { type Breaker, createBreaker } from '../../../src/upstream/breaker.ts';
 import type { Weight } from '../../../src/upstream/weight.ts';
 
@@ -30,7 +30,7 @@ function refusal(): number | undefined {
     return undefined;
   } catch (thrown) {
     expect(thrown).toMatchObject({ code: 'upstream_unavailable', secondhand: true });
-    return asGatewayError(thrown).retryAfter;
+    return asFailure(thrown).retryAfter;
   }
 }
 function open(): void {

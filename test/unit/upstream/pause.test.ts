@@ -1,6 +1,6 @@
 /** Upstream's wish to be left alone (contract §6, #64): the 401's half minute and the 429's time, side by side. */
 import { beforeEach, describe, expect, it } from 'vitest';
-import { asGatewayError, GatewayError } from '../../../src/domain/errors.ts';
+import { asFailure, Failure } from '../../../src/domain/errors.ts';
 import { createPause, type Pause } from '../../../src/upstream/pause.ts';
 
 let now: number;
@@ -10,15 +10,15 @@ beforeEach(() => {
   pause = createPause(() => now);
 });
 
-const auth = (secondhand = false) => new GatewayError('upstream_auth', { secondhand });
-const limited = (retryAfter: number) => new GatewayError('upstream_rate_limited', { retryAfter });
+const auth = (secondhand = false) => new Failure('upstream_auth', { secondhand });
+const limited = (retryAfter: number) => new Failure('upstream_rate_limited', { retryAfter });
 /** What a caller is told, and after how many seconds to come again. */
 function told(): readonly [string, number | undefined] {
   try {
     pause.check();
     return ['ok', undefined];
   } catch (thrown) {
-    const { code, retryAfter } = asGatewayError(thrown);
+    const { code, retryAfter } = asFailure(thrown);
     return [code, retryAfter];
   }
 }

@@ -1,7 +1,7 @@
 /** An invocation's object that is reset, overloaded, slow or strange: one direct load or a clear error (#105). */
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Sourced } from '../../../../src/domain/answer.ts';
-import { ERROR_CODES, GatewayError, termsOf } from '../../../../src/domain/errors.ts';
+import { ERROR_CODES, Failure, termsOf } from '../../../../src/domain/errors.ts';
 import type { InvocationId } from '../../../../src/domain/job.ts';
 import { createObjectReplies, type ObjectReply } from '../../../../src/stores/object/protocol.ts';
 import { createObjectSource } from '../../../../src/stores/object/source.ts';
@@ -149,7 +149,7 @@ describe('what crosses the border of an object', () => {
   it.each(ERROR_CODES)(
     'the error %s arrives with its code and Retry-After, its private words stay',
     async (code) => {
-      const failure = new GatewayError(code, {
+      const failure = new Failure(code, {
         retryAfter: 7,
         reason: 'private',
         cause: new Error('secret'),
@@ -168,7 +168,7 @@ describe('what crosses the border of an object', () => {
   });
 
   it('a failed call is news to the first who waited for it, not to the others', async () => {
-    const failure = new GatewayError('upstream_error');
+    const failure = new Failure('upstream_error');
     const replies = await Promise.all([1, 2, 3].map(() => objectReplyOf(Promise.reject(failure))));
     const { source } = sourceOf(async () => plain(replies.shift()!));
     for (const secondhand of [false, true, true])
@@ -176,7 +176,7 @@ describe('what crosses the border of an object', () => {
   });
 
   it('a stale answer brings the failure that it is served for, as news or not', async () => {
-    const failure = new GatewayError('upstream_rate_limited', { retryAfter: 7, reason: 'private' });
+    const failure = new Failure('upstream_rate_limited', { retryAfter: 7, reason: 'private' });
     const id = newId();
     const stale: Sourced = { ...sourcedOf(id, 'processing'), cache: 'stale', failure };
     const { source } = sourceOf(async () => plain(await objectReplyOf(Promise.resolve(stale))));
@@ -189,7 +189,7 @@ describe('what crosses the border of an object', () => {
 
   it('the refusal of a guard is no news of upstream', async () => {
     const guard = createGuard({
-      source: { ask: async () => Promise.reject(new GatewayError('upstream_error')) },
+      source: { ask: async () => Promise.reject(new Failure('upstream_error')) },
       deadlineMs: 1_000,
       retries: false,
       now: Date.now,

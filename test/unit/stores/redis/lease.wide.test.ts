@@ -4,7 +4,7 @@ import { createCoalesce } from '../../../../src/cache/coalesce.ts';
 import { staleAtOf } from '../../../../src/cache/entry.ts';
 import type { Store } from '../../../../src/cache/store.ts';
 import type { Answer, InvocationSource, Sourced } from '../../../../src/domain/answer.ts';
-import { GatewayError } from '../../../../src/domain/errors.ts';
+import { Failure } from '../../../../src/domain/errors.ts';
 import type { InvocationId } from '../../../../src/domain/job.ts';
 import { leased } from '../../../../src/stores/redis/lease.ts';
 import { createRedisLink, type RedisLink } from '../../../../src/stores/redis/link.ts';
@@ -120,7 +120,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const { opened, open } = gate();
     upstream = async () => {
       await opened;
-      throw new GatewayError(code, { retryAfter, reason: 'private words' });
+      throw new Failure(code, { retryAfter, reason: 'private words' });
     };
     const id = newId();
     const all = Promise.allSettled(three.map(({ source }) => source.ask(id)));
@@ -131,7 +131,7 @@ describeWithRedis('a fleet with one Redis', () => {
     for (const result of await all) {
       expect(result.status).toBe('rejected');
       if (result.status === 'rejected')
-        expect(result.reason).toMatchObject({ name: 'GatewayError', code, retryAfter });
+        expect(result.reason).toMatchObject({ name: 'Failure', code, retryAfter });
     }
     expect(asked).toHaveLength(1);
     await expectNoLease(id);
@@ -160,7 +160,7 @@ describeWithRedis('a fleet with one Redis', () => {
     upstream = async (id) => {
       if (asked.length > 1) return jobOf(id, COMPLETE);
       await opened;
-      throw new GatewayError('overloaded');
+      throw new Failure('overloaded');
     };
     const id = newId();
     const first = a.source.ask(id).catch((error: unknown) => error);

@@ -1,7 +1,7 @@
 /** What the processes of a fleet tell each other, what they believe, and when they do not wait for each other. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Sourced } from '../../../../src/domain/answer.ts';
-import { type ErrorCode, type ErrorOptions, GatewayError } from '../../../../src/domain/errors.ts';
+import { type ErrorCode, type ErrorOptions, Failure } from '../../../../src/domain/errors.ts';
 import type { InvocationId } from '../../../../src/domain/job.ts';
 import { keepArguments, keyPrefix } from '../../../../src/stores/redis/store.ts';
 import { bodyOf, COMPLETE, entryOf, eventually, jobOf, newId } from '../../../support/jobs.ts';
@@ -309,6 +309,6 @@ describeWithRedis('a fleet that talks over Redis', () => {
   });
 });
 
-function failure(code: ErrorCode, options: ErrorOptions = {}): GatewayError {
-  return new GatewayError(code, options);
+function failure(code: ErrorCode, options: ErrorOptions = {}): Failure {
+  return new Failure(code, options);
 }

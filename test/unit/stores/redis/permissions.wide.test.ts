@@ -1,7 +1,7 @@
 /** Redis users who may do less than they should: what still works, and what is said of the rest. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StoreHealth } from '../../../../src/cache/store.ts';
-import { GatewayError } from '../../../../src/domain/errors.ts';
+import { Failure } from '../../../../src/domain/errors.ts';
 import type { InvocationId } from '../../../../src/domain/job.ts';
 import { createRedisLink } from '../../../../src/stores/redis/link.ts';
 import { keyPrefix } from '../../../../src/stores/redis/store.ts';
@@ -112,7 +112,7 @@ describeWithRedis('a Redis user', () => {
     const gate = Promise.withResolvers<void>();
     fleet.upstream = async () => {
       await gate.promise;
-      throw new GatewayError('upstream_error');
+      throw new Failure('upstream_error');
     };
     const id = newId();
     const all = Promise.allSettled([first.source.ask(id), second.source.ask(id)]);

@@ -1,13 +1,13 @@
 /** What the codes of Node, OpenSSL and undici mean (#139, #140): those that are listed, and those that are not. */
 import { describe, expect, it } from 'vitest';
-import { asFailure } from '../../../../src/upstream/failure.ts';
+import { upstreamFailureOf } from '../../../../src/upstream/failure.ts';
 import { connectFault, faultOf } from '../../../../src/upstream/undici/faults.ts';
 import { weightOf } from '../../../../src/upstream/weight.ts';
 
 const coded = (code?: string) => Object.assign(new Error('private'), code === undefined ? {} : { code });
 const live = new AbortController().signal;
 const connecting = (code?: string, isSecure = true) =>
-  asFailure(connectFault(coded(code), isSecure), live, false);
+  upstreamFailureOf(connectFault(coded(code), isSecure), live, false);
 
 /** Whatever else errno(3) may say is the system's too: the last are of no list. */
 const LOCAL = [
@@ -67,7 +67,7 @@ describe('a failure to connect', () => {
     for (const code of ['A_CODE_OF_NEXT_YEAR', 'ERR_SOMETHING', undefined])
       expect(connecting(code, false)).toMatchObject({ code: 'upstream_unavailable', local: false });
     for (const thrown of ['text', undefined, null, 5, {}])
-      expect(asFailure(connectFault(thrown, false), live, false).code).toBe('upstream_unavailable');
+      expect(upstreamFailureOf(connectFault(thrown, false), live, false).code).toBe('upstream_unavailable');
     expect(connecting('UND_ERR_OF_NEXT_YEAR').code).toBe('upstream_unavailable');
     for (const code of ['ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT'])
       expect(connecting(code)).toMatchObject({ code: 'upstream_timeout', local: false });
@@ -86,7 +86,7 @@ describe('a failure to connect', () => {
 
 it('#140 a verdict of upstream’s own may come after the handshake', () => {
   for (const code of ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'ERR_SSL_OF_NEXT_YEAR', 'EPROTO'])
-    expect(asFailure(faultOf(coded(code)), live, false).code).toBe('upstream_tls');
+    expect(upstreamFailureOf(faultOf(coded(code)), live, false).code).toBe('upstream_tls');
 });
 
 describe('#139 a failure that nobody listed', () => {
@@ -98,13 +98,13 @@ describe('#139 a failure that nobody listed', () => {
       coded('UND_ERR_NEW'),
       'text',
     ]) {
-      expect(asFailure(faultOf(error), live, false).code).toBe('upstream_unavailable');
-      expect(asFailure(faultOf(error), live, true).code).toBe('upstream_bad_response');
+      expect(upstreamFailureOf(faultOf(error), live, false).code).toBe('upstream_unavailable');
+      expect(upstreamFailureOf(faultOf(error), live, true).code).toBe('upstream_bad_response');
     }
   });
 
   it('that our own code threw is a bug, and looks like one', () => {
-    expect(asFailure(new TypeError('x'), live, false).code).toBe('internal');
-    expect(asFailure(new TypeError('x'), live, true).code).toBe('internal');
+    expect(upstreamFailureOf(new TypeError('x'), live, false).code).toBe('internal');
+    expect(upstreamFailureOf(new TypeError('x'), live, true).code).toBe('internal');
   });
 });
