@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** What an operator runs, from the project's root. */
-export const ENTRY = 'src/node.ts';
+export const ENTRY = 'src/node/cli.ts';
 
 export interface SpawnOptions {
   /** All of its environment but `PATH`, so that nothing of the operator's own leaks in. */

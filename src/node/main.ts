@@ -1,4 +1,4 @@
-/** The sidecar's life: environment, log, server, stop. With `node.ts` the only file that ends the process. */
+/** The sidecar's life: environment, log, server, stop. With `cli.ts` the only file that ends the process. */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { type Config, ConfigError, parseConfig } from '../config/config.ts';

@@ -27,7 +27,7 @@ const FOLDERS: Readonly<Record<string, number>> = {
   worker: 7,
 };
 /** One room: the composition knows the app. */
-const ROOT_FILES: Readonly<Record<string, number>> = { app: 6, gateway: 6, node: 7 };
+const ROOT_FILES: Readonly<Record<string, number>> = { app: 6, gateway: 6 };
 const MAX_LINES = 200;
 /** Only the top floor may name a runtime: below it the same code runs on both. */
 const TOP_FLOOR = 7;
@@ -64,7 +64,7 @@ function roomOf(path: string): Room | undefined {
   const [first = '', second] = path.split('/');
   if (second === undefined) {
     const floor = ROOT_FILES[first.replace(/\.ts$/, '')];
-    return floor === undefined ? undefined : { name: floor === TOP_FLOOR ? 'node/' : 'root', floor };
+    return floor === undefined ? undefined : { name: 'root', floor };
   }
   const floor = FOLDERS[first];
   return floor === undefined ? undefined : { name: `${first}/`, floor };

@@ -3,8 +3,8 @@
  * first line on, and loads the rest; a stop that comes while that loads is not lost (#138).
  */
 import process from 'node:process';
-import type { Main } from './node/main.ts';
-import { isTooOld, tooOldMessage } from './node/version.ts';
+import type { Main } from './main.ts';
+import { isTooOld, tooOldMessage } from './version.ts';
 
 /** Signals that come together are one stop: a terminal tells the whole process group, a supervisor again. */
 const SAME_STOP_MS = 2_000;
@@ -33,5 +33,5 @@ if (isTooOld(process.versions.node)) {
   process.stderr.write(`${tooOldMessage(process.versions.node)}\n`);
   process.exit(EXIT_CONFIG);
 }
-main = await (await import('./node/main.ts')).startMain();
+main = await (await import('./main.ts')).startMain();
 if (stop !== undefined) main.stop(stop.signal);
