@@ -10,7 +10,7 @@ export interface NginxOptions {
   readonly originPort: number;
   /** Name and value; `$…` is nginx's to fill in. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** `unbuffered` is nginx's default: one write a request. */
+  /** `unbuffered` is nginx's default: one write per request. */
   readonly log: 'none' | 'unbuffered' | 'buffered';
 }
 

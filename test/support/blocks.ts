@@ -30,7 +30,7 @@ export async function timeInBlocks(
   return judge(times);
 }
 
-/** @param times one row a block, one column a kind */
+/** @param times one row per block, one column per kind */
 export function judge(times: readonly (readonly number[])[]): Verdict {
   const blocks = times.length;
   const kinds = times[0]?.length ?? 0;

@@ -17,7 +17,7 @@ const TABLES = {
   workerd: { name: '_cf_KV', key: 'key' },
 };
 
-/** One file an object, named by its id; other files are the runtime's own. */
+/** One file per object, named by its id; other files are the runtime's own. */
 const OBJECT_FILE = /[0-9a-f]{64}\.sqlite$/;
 
 /**
