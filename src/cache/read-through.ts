@@ -9,7 +9,7 @@ import { asFailure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import type { Coalesce } from './coalesce.ts';
-import { createEntry, type Entry, freshnessOf } from './entry.ts';
+import { createEntry, type Entry, freshnessOf, supersedes } from './entry.ts';
 import type { MemoryStore } from './memory-store.ts';
 import type { Store } from './store.ts';
 
@@ -67,18 +67,24 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
         failure: given.failure,
       };
     } catch (thrown) {
-      const known = servable(memory.get(id)) ?? servable(kept);
+      const known = servable(id, kept);
       if (known === undefined) throw thrown;
       return { ...known, upstreamMs: now() - askedAt, failure: asFailure(thrown) };
     }
   }
 
   async function recall(id: InvocationId): Promise<Lookup | undefined> {
-    return servable(memory.get(id)) ?? servable(await store?.get(id));
+    return servable(id, await store?.get(id));
   }
 
-  /** RFC 5861 §4. A terminal answer that another load brought meanwhile is simply the answer. */
-  function servable(entry: Entry | undefined): Lookup | undefined {
+  /**
+   * RFC 5861 §4, of memory's entry and the store's the one that supersedes the other. A terminal answer that another
+   * load brought meanwhile is simply the answer.
+   */
+  function servable(id: InvocationId, kept: Entry | undefined): Lookup | undefined {
+    const held = memory.get(id);
+    // A later 404 hides a job, though a 404 itself is never shown stale (#85).
+    const entry = held && kept && supersedes(kept, held, now()) ? kept : (held ?? kept);
     if (entry === undefined) return undefined;
     const freshness = freshnessOf(entry, now());
     return freshness === 'dead' ? undefined : found(entry, freshness === 'fresh' ? 'hit' : 'stale');

@@ -1,6 +1,7 @@
 /** The story when things go wrong underneath it: memory evicts, the source fails, callers leave. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSolitaryLoads } from '../../../src/cache/coalesce.ts';
+import { createEntry } from '../../../src/cache/entry.ts';
 import type { Lookup } from '../../../src/cache/read-through.ts';
 import type { Store } from '../../../src/cache/store.ts';
 import { COMPLETE, entryOf, lifetimes, newId } from '../../support/jobs.ts';
@@ -69,6 +70,40 @@ describe('eviction', () => {
     expect(memory.size().entries).toBe(0);
     await through(lookup, id, (question) => question.job('pending'));
     expect(source.asked).toHaveLength(2);
+  });
+});
+
+describe('what both memory and the store know', () => {
+  it.each([
+    ['later', 'processing', 'processing'],
+    ['terminal', COMPLETE, 'complete'],
+  ] as const)(
+    'of two known answers the %s one is shown while upstream fails, though it is the store’s',
+    async (_what, status, shown) => {
+      const id = newId();
+      memory.put(id, entryOf(id, 'pending', clock.now()), clock.now());
+      clock.move(60_000);
+      const later = entryOf(id, status, clock.now());
+      clock.move(TTL);
+      const kept: Store = { ...createMapDisk().open(lifetimes, clock.now), get: async () => later };
+      const { lookup, recall } = begin({ store: kept });
+      expect(statusOf((await recall(id))!)).toBe(shown);
+      const looked = await through(lookup, id, (question) => question.fail('upstream_error'));
+      expect([statusOf(looked), looked.answeredAt]).toEqual([shown, later.answeredAt]);
+    },
+  );
+
+  it('#85 an older job in the store is not shown after a later 404 in memory', async () => {
+    const id = newId();
+    const older = entryOf(id, 'pending', clock.now());
+    clock.move(TTL);
+    memory.put(id, createEntry({ kind: 'missing' }, clock.now(), lifetimes), clock.now());
+    clock.move(TTL);
+    const fleet: Store = { ...createMapDisk().open(lifetimes, clock.now), get: async () => older };
+    const { lookup, recall } = begin({ store: fleet });
+    expect(await recall(id)).toBeUndefined();
+    const looked = through(lookup, id, (question) => question.fail('upstream_unavailable'));
+    await expect(looked).rejects.toMatchObject({ code: 'upstream_unavailable' });
   });
 });
 
