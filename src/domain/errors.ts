@@ -94,7 +94,10 @@ export interface ErrorOptions {
   readonly cause?: unknown;
   /** A refusal to ask upstream, or a failed call that another caller has had before: it says nothing new of upstream. */
   readonly secondhand?: boolean;
-  /** What the system refused to this very process (no descriptor, no memory): it says nothing of upstream. */
+  /**
+   * What the system refused to this very process (no descriptor, no memory), or its own queue took: it says nothing of
+   * upstream.
+   */
   readonly local?: boolean;
 }
 

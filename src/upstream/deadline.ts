@@ -6,7 +6,12 @@ export interface Deadline {
   readonly signal: AbortSignal;
   /** ms left, 0 when up. */
   remainingMs(): number;
-  /** The work's outcome, or `upstream_timeout` when time is up first, however stuck the work is. */
+  /** The wait for a slot is over. With less than half of the time left, a time-out is the queue's and not upstream's. */
+  leaveQueue(): void;
+  /**
+   * The work's outcome, or `upstream_timeout` (`local` where it is the queue's) when time is up first, however stuck
+   * the work is.
+   */
   race<T>(work: Promise<T>): Promise<T>;
   /** Ends the timer; nothing aborts after it. */
   clear(): void;
@@ -20,8 +25,11 @@ export function startDeadline(deadlineMs: number): Deadline {
   const dueAt = performance.now() + deadlineMs;
   const expired = Promise.withResolvers<never>();
   expired.promise.catch(() => {}); // it may be over before anybody races
+  const remainingMs = () => Math.max(0, dueAt - performance.now());
+  let leftByQueueMs = 0;
   const expire = () => {
-    const timeout = new Failure('upstream_timeout', { reason: 'deadline' });
+    const local = leftByQueueMs < deadlineMs / 2;
+    const timeout = new Failure('upstream_timeout', { reason: 'deadline', local });
     controller.abort(timeout);
     expired.reject(timeout);
   };
@@ -34,7 +42,10 @@ export function startDeadline(deadlineMs: number): Deadline {
 
   return {
     signal: controller.signal,
-    remainingMs: () => Math.max(0, dueAt - performance.now()),
+    remainingMs,
+    leaveQueue() {
+      leftByQueueMs = remainingMs();
+    },
     race: (work) => Promise.race([work, expired.promise]),
     clear: () => clearTimeout(timer),
   };

@@ -94,6 +94,7 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   async function attempts(id: InvocationId, deadline: Deadline): Promise<Sourced> {
+    deadline.leaveQueue();
     budget.earn();
     try {
       return await attempt(id, deadline, 'any');
@@ -113,7 +114,9 @@ export function createGuard(options: GuardOptions): Guard {
       sourced = await source.ask(id, deadline.signal, on);
     } catch (thrown) {
       const failure = asFailure(thrown);
-      learn(admission, failure);
+      // Whose time-out it was, the deadline knows.
+      const isTimeUp = failure.code === 'upstream_timeout' && deadline.signal.aborted;
+      learn(admission, isTimeUp ? asFailure(deadline.signal.reason) : failure);
       throw failure;
     }
     learn(admission, sourced);

@@ -6,8 +6,8 @@ import { UpstreamFailure } from './failure.ts';
 /**
  * `success`: upstream answered this very call. `failure`: the call failed as with a dead upstream. `reachable`: upstream
  * is there, but what it said does not count: unusable, a refusal, or an answer to another caller's call. `repeated`: a
- * failure that was reported before, or another's refusal to ask. `unasked`: there was no call, or none that reached
- * upstream: the system refused it to this process (#139), or its connection was dead (#136).
+ * failure that was reported before, or another's refusal to ask. `unasked`: there was no call, or one that says nothing
+ * of upstream: the system refused it to this process (#139), our queue took its time, or its connection was dead (#136).
  */
 export type Weight = 'success' | 'failure' | 'reachable' | 'repeated' | 'unasked';
 

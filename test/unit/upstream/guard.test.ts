@@ -1,6 +1,8 @@
 /** The guard (contract §6): its one retry, its one deadline, its slots and its clock. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { asFailure } from '../../../src/domain/errors.ts';
 import { type Call, guarded } from '../../support/guarded.ts';
+import { newId } from '../../support/jobs.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -284,6 +286,40 @@ describe('the deadline', () => {
     expect(guard.health()).toMatchObject({ active: 0, waiting: 0 });
     expect(calls).toHaveLength(2);
   });
+
+  it('#113 a call that the queue left less than half of the deadline says nothing of upstream when time is up', async () => {
+    const { guard, ask, calls } = guarded((call) => setTimeout(() => call.answer(), 400), {
+      slots: 4,
+      deadlineMs: 600,
+    });
+    for (let wave = 0; wave < 10; wave++) {
+      const callers = Array.from({ length: 60 }, () => ask());
+      await pass(1_000);
+      const codes = (await Promise.all(callers)).map(({ code }) => code);
+      expect(codes.filter((code) => code === 'ok')).toHaveLength(4);
+      expect(new Set(codes)).toEqual(new Set(['ok', 'upstream_timeout']));
+      expect(guard.health()).toMatchObject({ breaker: 'closed', active: 0, waiting: 0 });
+    }
+    expect(calls).toHaveLength(80);
+  });
+
+  it.each([
+    ['nothing', 500, true],
+    ['less than half', 251, true],
+    ['half', 250, false],
+    ['all', 0, false],
+  ])(
+    'a time-out is upstream’s where the queue left the call at least half of it: %s is left after %d of 500 ms',
+    async (_what, waitedMs, local) => {
+      const { guard, calls } = guarded(undefined, { slots: 1, deadlineMs: 500 });
+      if (waitedMs > 0) void guard.ask(newId()).catch(asFailure);
+      const outcome = guard.ask(newId()).catch(asFailure);
+      await pass(waitedMs);
+      if (waitedMs > 0) calls[0]!.answer();
+      await pass(500);
+      expect(await outcome).toMatchObject({ code: 'upstream_timeout', local });
+    },
+  );
 
   it('time spent in the queue is no failure of upstream: it opens no breaker', async () => {
     const { guard, ask, calls } = guarded(undefined, {
