@@ -19,7 +19,7 @@ import type { Bulkhead } from './bulkhead.ts';
 import type { ChromaSource } from './chroma-source.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
 import { UpstreamFailure } from './failure.ts';
-import { createPause } from './pause.ts';
+import { asksForPause, createPause } from './pause.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import type { Connection } from './transport.ts';
 import { weightOf } from './weight.ts';
@@ -128,8 +128,8 @@ export function createGuard(options: GuardOptions): Guard {
     const failure = outcome instanceof Failure ? outcome : outcome.failure;
     breaker.learn(admission.breaker, weight);
     if (weight === 'unasked') pause.release(admission.pause);
-    else if (failure === undefined) pause.end(admission.pause);
-    else pause.learn(failure);
+    else if (failure !== undefined && asksForPause(failure)) pause.learn(failure);
+    else if (weight === 'success' || weight === 'reachable') pause.end(admission.pause);
   }
 
   /** Step 7: within a budget, or at once on a new connection where the old one was dead. */

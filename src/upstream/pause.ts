@@ -1,6 +1,7 @@
 /**
  * Upstream's own wish to be left alone: after a 429 until its `Retry-After`; after a 401 for 30 s, then one probe
- * per 30 s, since a dead key does not get better by asking. The two may overlap; neither ends the other.
+ * per 30 s until upstream says something else, since a dead key does not get better by asking. The two may overlap;
+ * neither ends the other.
  */
 import { type ErrorCode, Failure, termsOf } from '../domain/errors.ts';
 
@@ -9,9 +10,9 @@ export interface Pause {
   check(): void;
   /** The same for a call about to be made; after a 401 the one that gets through is the probe. For `end`. */
   admit(): number;
-  /** Starts or prolongs a pause where the error asks for one. */
+  /** Starts or prolongs a pause where the error asks for one ({@link asksForPause}). */
   learn(error: Failure): void;
-  /** Upstream answered the call of this admission: whatever was wrong when it was made is over. */
+  /** Upstream answered the call of this admission, be it with another error: its 401 is over. */
   end(admission: number): void;
   /** The call of this admission never reached upstream: the next caller may be the probe. */
   release(admission: number): void;
@@ -66,6 +67,11 @@ export function createPause(now: () => number): Pause {
       return paused === undefined ? {} : { paused };
     },
   };
+}
+
+/** A 401 or a 429. */
+export function asksForPause({ code }: Failure): boolean {
+  return code === 'upstream_auth' || code === 'upstream_rate_limited';
 }
 
 function secondsOf(code: 'upstream_auth' | 'upstream_rate_limited'): number {

@@ -66,8 +66,39 @@ describe('the pause', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('after a 401 the probe may fail in any way: the others go on waiting for 30 s from it', async () => {
-    for (const code of ['upstream_auth', 'upstream_timeout', 'upstream_bad_response'] as const) {
+  it('after a 401 an answer to the probe that is neither 401 nor 429 ends the wait, good or not', async () => {
+    for (const code of ['upstream_forbidden', 'upstream_rejected', 'upstream_bad_response'] as const) {
+      const { guard, ask, calls } = guarded((call) => call.fail(call.number === 1 ? 'upstream_auth' : code));
+      await ask();
+      await pass(29_999);
+      expect((await ask()).code).toBe('upstream_auth'); // contract §6: for those 30 s upstream is not asked again
+      await pass(2);
+      for (let i = 0; i < 3; i++) expect((await ask()).code).toBe(code);
+      expect(calls).toHaveLength(4);
+      expect(guard.health()).not.toHaveProperty('paused');
+    }
+  });
+
+  it('after a 401 a probe with a 429 ends nothing: its time is over before the 30 s are', async () => {
+    const { ask, calls } = guarded((call) => {
+      if (call.number === 1) call.fail('upstream_auth');
+      else call.fail('upstream_rate_limited', { retryAfter: 1 });
+    });
+    await ask();
+    await pass(30_001);
+    expect((await ask()).code).toBe('upstream_rate_limited');
+    await pass(1_001);
+    expect((await ask()).code).toBe('upstream_auth');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('after a 401 a probe that gets no answer, or another 401, makes the others wait 30 s from it', async () => {
+    for (const code of [
+      'upstream_auth',
+      'upstream_timeout',
+      'upstream_unavailable',
+      'upstream_error',
+    ] as const) {
       const { ask, calls } = guarded((call) => call.fail(call.number === 1 ? 'upstream_auth' : code));
       await ask();
       await pass(30_001);
