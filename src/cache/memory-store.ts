@@ -5,11 +5,11 @@
 import { LRUCache } from 'lru-cache';
 import type { InvocationId } from '../domain/job.ts';
 import { type Entry, isFromTheFuture, supersedes } from './entry.ts';
-import { createSharedScopes } from './shared-scopes.ts';
+import { createSharedScopes, ownScopeBytes } from './shared-scopes.ts';
 
 /**
- * What an entry costs beside its body at most, measured: key, objects, strings, the cache's own slots, a scope of
- * its own (docs/performance.md).
+ * What an entry costs beside its body at most, measured: key, objects, strings, the cache's own slots, a scope
+ * object of its own without its names (docs/performance.md).
  */
 const OVERHEAD_BYTES = 550;
 /** A flood of unknown ids may fill this share of the bytes and can never push a job out. */
@@ -43,7 +43,7 @@ export interface MemoryStore {
 /** @param maxBytes bound on bodies and overhead together, at least 1 */
 export function createMemoryStore(maxBytes: number): MemoryStore {
   const segment = (bytes: number) =>
-    new LRUCache<InvocationId, Entry>({ maxSize: Math.max(1, Math.floor(bytes)), sizeCalculation: bytesOf });
+    new LRUCache<InvocationId, Entry>({ maxSize: Math.max(1, Math.floor(bytes)) });
   const negatives = segment(maxBytes * NEGATIVE_SHARE);
   const jobs = segment(maxBytes * (1 - NEGATIVE_SHARE));
   const scopes = createSharedScopes();
@@ -69,7 +69,7 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
       const own = segmentOf(entry);
       if (held !== undefined && segmentOf(held) !== own) segmentOf(held).delete(id);
       const kept = scopes.share(entry);
-      own.set(id, kept);
+      own.set(id, kept, { size: bytesOf(kept) + (kept === entry ? ownScopeBytes(entry) : 0) });
       return { held: kept, stored: own.has(id) };
     },
     *terminal() {

@@ -3,7 +3,7 @@ import type { JobScope } from '../domain/job.ts';
 import type { Entry } from './entry.ts';
 
 export interface SharedScopes {
-  /** The same entry, with the scope object that others like it already have, if there is one. */
+  /** The very same entry, or, where others like it have a scope object already, one with that. */
   share(entry: Entry): Entry;
 }
 
@@ -23,7 +23,7 @@ export function createSharedScopes(): SharedScopes {
       const known = scopes.get(scope.sourceId);
       if (known !== undefined && isEqual(known, scope))
         return { ...entry, answer: { ...answer, scope: known } };
-      if (lengthOf(scope) > MAX_SHARED_LENGTH) return entry;
+      if (namesOf(scope).length > MAX_SHARED_LENGTH) return entry;
       if (scopes.size >= MAX_SCOPES) scopes.clear();
       scopes.set(scope.sourceId, scope);
       return entry;
@@ -37,6 +37,16 @@ function isEqual(a: JobScope, b: JobScope): boolean {
   );
 }
 
-function lengthOf({ sourceId = '', databaseName = '', collectionName = '' }: JobScope): number {
-  return sourceId.length + databaseName.length + collectionName.length;
+/**
+ * What the names of an entry's scope cost where it shares them with no other: they are copies, not parts of the body.
+ * V8 keeps a string in one byte per character until one of them needs two.
+ */
+export function ownScopeBytes({ answer }: Entry): number {
+  if (answer.kind === 'missing') return 0;
+  const names = namesOf(answer.scope);
+  return /[^\0-\xff]/.test(names) ? 2 * names.length : names.length;
+}
+
+function namesOf({ sourceId = '', databaseName = '', collectionName = '' }: JobScope): string {
+  return sourceId + databaseName + collectionName;
 }

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createEntry, type Entry } from '../../../src/cache/entry.ts';
 import { createMemoryStore } from '../../../src/cache/memory-store.ts';
+import { parseJob } from '../../../src/domain/parse-job.ts';
 import { bodyOf, COMPLETE, entryOf, lifetimes, newId } from '../../support/jobs.ts';
 
 const AT = 1_795_435_200_000;
@@ -131,6 +132,27 @@ describe('the memory tier', () => {
     };
     const body = bodyOf(entryOf(plain, COMPLETE, AT, 'xx'))!;
     expect(sizeOf('€x', wide) - sizeOf('xx', plain)).toBe(body.length);
+  });
+
+  it.each([
+    ['of one byte a character', 'x', 1],
+    ['beyond Latin-1, also where the body has them escaped', '\\u20ac', 2],
+  ])('#112 names that no other entry shares count beside the body, %s', (_what, written, perCharacter) => {
+    for (const length of [100, 4_000]) {
+      const memory = createMemoryStore(MIB);
+      const growthBy = (name: string, note: string) => {
+        const id = newId();
+        const metadata = `{"collection_name":"${name}","note":"${note}"}`;
+        const job = parseJob(id, `{"id":"${id}","status":"pending","created_at":1,"metadata":${metadata}}`);
+        if (typeof job === 'string') throw new Error(job);
+        const before = memory.size().bytes;
+        memory.put(id, createEntry(job, AT, lifetimes), AT);
+        return memory.size().bytes - before;
+      };
+      growthBy('', '');
+      const [short, long] = ['x', written.repeat(length)];
+      expect(growthBy(long, short) - growthBy(short, long)).toBe(length * perCharacter - 1);
+    }
   });
 
   it('#88 a clock that was set back: an entry from the future gives way to what upstream says now', () => {
