@@ -20,7 +20,7 @@ export type VerifyGrant = (token: string) => Promise<GrantTerm>;
 
 const SYMMETRIC = ['HS256'];
 const ASYMMETRIC = ['RS256', 'PS256', 'ES256', 'EdDSA'];
-/** How many published keys one token may be verified with: what a made-up token can make us compute. */
+/** How many signature checks one token may cause: what a made-up token can make us compute. */
 const MAX_TRIES = 16;
 
 // RFC 7515 §4.1: a token may not bring its own key or say where to get one, nor extensions we must understand.
@@ -90,8 +90,9 @@ function withKeySet(keySet: KeySet): VerifySignature {
         return (await compactVerify(token, one, { algorithms: ASYMMETRIC })).payload;
       } catch (error) {
         cause = error;
-        // Of another kind, for another algorithm or another use: this key costs nothing.
-        if (!(error instanceof errors.JWKSNoMatchingKey) && ++tried === MAX_TRIES) break;
+        if (error instanceof errors.JWSInvalid) throw unauthorized('malformed', error);
+        // Whatever else went wrong is the key's: not one for this token, or none that anybody can verify with.
+        if (error instanceof errors.JWSSignatureVerificationFailed && ++tried === MAX_TRIES) break;
       }
     }
     throw unauthorized('wrong_signature', cause);

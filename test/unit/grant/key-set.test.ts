@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { exportSPKI, generateKeyPair, type JWK } from 'jose';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import {
   closeServers,
   createSigner,
@@ -235,5 +235,36 @@ describe('several published keys under one id', () => {
     const unfit = Array.from({ length: 40 }, () => named(signers[3]!));
     expect(await accepts([...unfit, ...keys.slice(0, 15), named(ec)], ec)).toBe(true);
     expect(await accepts([...keys, named(ec)], ec)).toBe(false);
+  });
+
+  test('#149 keys that nobody can verify with use up none of the sixteen', async () => {
+    const others = await Promise.all(Array.from({ length: 16 }, () => createSigner('ES256')));
+    const keys = others.map((signer) => named(signer));
+    const spoilt = [
+      named(ec, { x: 'AAAA' }),
+      named(ec, { x: undefined }),
+      named(ec, { y: others[0]!.jwk.y }),
+      named(ec, { crv: 'P-384' }),
+    ];
+    for (const key of spoilt) {
+      const twenty = Array.from({ length: 20 }, () => key);
+      expect(await accepts([...twenty, named(ec)], ec), JSON.stringify(key)).toBe(true);
+      expect(await accepts([...twenty, ...keys.slice(0, 15), named(ec)], ec)).toBe(true);
+      expect(await accepts([...twenty, ...keys, named(ec)], ec)).toBe(false);
+    }
+    const weak = Array.from({ length: 20 }, () => named(rsa, { alg: undefined, n: 'AQAB' }));
+    expect(await accepts([...weak, named(rsa)], rsa)).toBe(true);
+  });
+
+  test('#34 #149 a signature that is none is refused with the first key, however many there are', async () => {
+    const { authenticate } = await provider(Array.from({ length: 40 }, () => named(ec)));
+    const [header, claims] = (await sign(ec, { kid: 'same' })).split('.');
+    const imported = vi.spyOn(crypto.subtle, 'importKey');
+    onTestFinished(() => imported.mockRestore());
+    for (const signature of ['!', 'A', 'AA=', 'é']) {
+      imported.mockClear();
+      expect(await outcomeOf(authenticate, `${header}.${claims}.${signature}`)).toMatchObject(REFUSED);
+      expect(imported.mock.calls.length, signature).toBeLessThanOrEqual(1);
+    }
   });
 });
