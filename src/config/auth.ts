@@ -1,6 +1,7 @@
 /** The part of the environment that says what a caller must show (contract §3, §7). */
 import { MIN_SECRET_BYTES, parseGrantSecrets } from '../domain/grant.ts';
-import { type Environment, LOOPBACK } from './environment.ts';
+import { isLoopbackAddress } from '../domain/loopback.ts';
+import type { Environment } from './environment.ts';
 import { readSecret, type Secret } from './secret.ts';
 import { VARIABLE_NAMES } from './variables.ts';
 
@@ -25,7 +26,7 @@ export function parseAuth(environment: Environment, host: string): AuthConfig {
   if (value === 'none') return { kind: 'none', hosts: 'any' };
   if (value === 'grant') return parseGrantAuth(environment, secret);
   if (value !== undefined) bad('AUTH', 'must be grant or none');
-  else if (runtime === 'workers' || !LOOPBACK.test(host)) {
+  else if (runtime === 'workers' || !isLoopbackAddress(host)) {
     const where = runtime === 'node' ? 'on a HOST that others can reach' : 'on Workers';
     bad('AUTH', `must be chosen ${where}: grant, or none to let everybody read everything`);
   }

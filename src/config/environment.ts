@@ -2,6 +2,7 @@
  * Reads the variables of the table and collects what is wrong with them: never a value, always the name. The same for
  * Node's environment and a Worker's bindings.
  */
+import { isLoopbackAddress } from '../domain/loopback.ts';
 import { nearest } from './nearest.ts';
 import {
   type TextDefaultName,
@@ -20,8 +21,6 @@ export type ReadFile = (path: string) => string;
 const OUR_PREFIXES = /^(CACHE|UPSTREAM|GRANT|CORS)_/;
 /** What Kubernetes injects for a Service that happens to have one of our names. */
 const INJECTED = /_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)$/;
-/** `localhost`, 127.0.0.0/8 and ::1: only this machine listens there, and only this machine can reach it. */
-export const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i;
 
 /** Where the variables come from. */
 export interface EnvironmentOptions {
@@ -81,7 +80,7 @@ export function createEnvironment({ env, runtime, readFile }: EnvironmentOptions
     else if (parsed.username !== '' || parsed.password !== '') bad(name, 'must not hold credentials');
     else if (parsed.protocol === 'https:') return parsed;
     else if (parsed.protocol !== 'http:') bad(name, 'must be an https: URL');
-    else if (LOOPBACK.test(parsed.hostname)) return parsed;
+    else if (isLoopbackAddress(parsed.hostname)) return parsed;
     else bad(name, 'may be http: only for a loopback host; use https:');
     return undefined;
   }

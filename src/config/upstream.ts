@@ -1,5 +1,4 @@
 /** The part of the environment that says where upstream is and how much may be asked of it (contract §3). */
-import { isDecodable } from './decodable.ts';
 import type { Environment } from './environment.ts';
 
 export interface UpstreamConfig {
@@ -32,9 +31,13 @@ export function parseUpstream({ url, whole, bad }: Environment): UpstreamConfig 
   };
 }
 
-/** Whether these segments (lower case) follow each other in a URL's path: in any case, encoded or not. */
+/** Whether these segments (lower case) follow each other in a URL path: in any case, encoded or not, between blanks. */
 function holdsSegments(pathname: string, segments: readonly string[]): boolean {
-  const path = isDecodable(pathname) ? decodeURIComponent(pathname) : pathname;
-  const parts = path.toLowerCase().split(/\/+/);
+  // Each escape by itself, so that a broken one hides no other; all that we look for is ASCII.
+  const path = pathname.replace(/%[0-7][\da-f]/gi, (byte) => decodeURIComponent(byte));
+  const parts = path
+    .toLowerCase()
+    .split(/\/+/)
+    .map((part) => part.trim());
   return parts.some((_, start) => segments.every((segment, index) => parts[start + index] === segment));
 }

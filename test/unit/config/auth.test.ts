@@ -24,6 +24,13 @@ describe('AUTH', () => {
     'localhost.evil.example',
     '127.0.0.1.evil.example',
     '::ffff:127.0.0.1',
+    '127.999.1.1',
+    '127.0.0.256',
+    '127.0.0.01',
+    '[::1',
+    '::1]',
+    '[127.0.0.1]',
+    '[localhost]',
   ])('#127 unset on %s, where others can come from, refuses to start; a choice starts', (HOST) => {
     expect(badNamesOf({ HOST })).toEqual(['AUTH']);
     expect(read({ HOST, AUTH: 'none' }).auth).toEqual({ kind: 'none', hosts: 'any' });

@@ -60,6 +60,13 @@ describe('UPSTREAM_URL that already holds what we add', () => {
     '/api/%76%31/',
     '\\\\api\\\\v1',
     '/api/v1%zz/api/v1',
+    '/%zz/api%2fv1',
+    '/%zz%2fapi%2Fv1',
+    '/%ff%2f%61pi/v1/%',
+    '/api%2fv1/%/%e2%82',
+    '/api/v1%20',
+    '/api%20/%09v1%0a/x',
+    '/sync%20/api/v1/',
   ])('#154 %s is refused with what was meant, and no value', (path) => {
     for (const runtime of ['node', 'workers'] as const) {
       for (const host of ['https://CANARY.example', 'https://sync.trychroma.com', 'http://127.0.0.1:8000']) {
@@ -80,6 +87,8 @@ describe('UPSTREAM_URL that already holds what we add', () => {
     '/v1/api',
     '/api-v1',
     '/api/x/v1',
+    '/%25zz/api%252fv1',
+    '/a%20pi/v1',
   ])('%s is a prefix like others', (path) => {
     const { baseUrl } = read({ UPSTREAM_URL: `https://chroma.example${path}/` }).upstream;
     expect(baseUrl).toBe(`https://chroma.example${path}`);
