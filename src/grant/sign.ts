@@ -121,9 +121,6 @@ export async function signGrant(options: SignGrantOptions): Promise<string> {
   return token;
 }
 
-/** Contract §7 gives the function the command's name. */
-export { signGrant as grant };
-
 function sizeOf({ invocations = [], sources = [], databases = [], collections = [] }: ReadLists): number {
   return invocations.length + sources.length + databases.length + collections.length;
 }

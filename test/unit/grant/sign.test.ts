@@ -3,6 +3,10 @@ import { createAuthenticator } from '../../../src/grant/authenticate.ts';
 import { signGrant } from '../../../src/grant/sign.ts';
 import { NOW, outcomeOf, SECRET } from '../../support/tokens.ts';
 
+test('`chroma-sync-gateway/grant` has one function, under one name', async () => {
+  expect(Object.keys(await import('chroma-sync-gateway/grant'))).toEqual(['signGrant']);
+});
+
 describe('the function that makes grants', () => {
   const ID = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
   const sign = (more: object) =>
