@@ -20,7 +20,7 @@ export function isLoopbackAddress(host: string): boolean {
  * plainly one of these, is `false`.
  */
 export function isLoopbackHost(hostHeader: string | undefined): boolean {
-  const [, host, port = '0'] = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(hostHeader ?? '') ?? [];
+  const [, host, port = '0'] = /^(\[[^\]]*\]|[^:]*)(?::0*(\d{1,5}))?$/.exec(hostHeader ?? '') ?? [];
   if (host === undefined || Number(port) > 65_535) return false;
   return NAME.test(host) || IPV4.test(host) || host === IPV6;
 }

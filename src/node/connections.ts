@@ -22,6 +22,8 @@ export interface Connections extends Pick<Pipelining, 'startTurn' | 'hold'> {
 }
 
 const SWEEP_MS = 50;
+/** How long what a caller still sends is read once its connection has ended on our side. */
+const LINGER_MS = 500;
 
 /** @param leave called at the end of each turn of the event loop that took or answered a request */
 export function createConnections(server: Server, leave: () => void): Connections {
@@ -32,6 +34,8 @@ export function createConnections(server: Server, leave: () => void): Connection
 
   server.on('connection', (socket: Socket) => {
     const connection: Connection = { socket, waiting: [], isOver: false, isHeld: false };
+    // Node would close it at once after a last answer: with input unread that is a reset, and overtakes the answer.
+    socket.destroySoon = () => endGently(socket);
     known.set(socket, connection);
     standing.add(connection);
     socket.once('close', () => {
@@ -54,15 +58,20 @@ export function createConnections(server: Server, leave: () => void): Connection
     connection.isOver = true;
   }
 
-  /** Node takes an answer that has ended for one that has left, and its connection for idle. */
-  function isLeaving(connection: Connection): boolean {
+  /** Node takes an answer that has ended for one that has left, and such a connection for idle. */
+  function isBusy(connection: Connection): boolean {
     settle(connection);
-    return connection.waiting.some(({ outgoing }) => outgoing.writableEnded);
+    return connection.isHeld || connection.waiting.length > 0;
   }
 
   function endIdle(): void {
-    for (const connection of standing) if (isLeaving(connection)) return;
+    const busy = [...standing].filter(isBusy);
+    for (const { socket } of busy) socket.destroy = () => socket;
     server.closeIdleConnections();
+    // The method of its own goes, and the class's is there again.
+    for (const { socket } of busy) delete (socket as Partial<Socket>).destroy;
+    // To Node, one on which nothing ever came is not idle.
+    for (const { socket } of standing) if (socket.bytesRead === 0) socket.destroy();
   }
 
   return {
@@ -87,7 +96,9 @@ export function createConnections(server: Server, leave: () => void): Connection
       for (const connection of standing) endAfterNewest(connection);
       return new Promise((resolve) => {
         const sweep = setInterval(endIdle, SWEEP_MS);
-        const hard = setTimeout(() => server.closeAllConnections(), graceMs);
+        const hard = setTimeout(() => {
+          for (const { socket } of standing) socket.destroy();
+        }, graceMs);
         // Not the HTTP server's own: it would begin with the connections that it takes for idle.
         NetServer.prototype.close.call(server, () => {
           clearInterval(sweep);
@@ -98,6 +109,17 @@ export function createConnections(server: Server, leave: () => void): Connection
       });
     },
   };
+}
+
+/**
+ * Ends a connection once all is written, and reads on for a while (RFC 9112 §9.6), so that what a caller still sends
+ * costs it no answer.
+ */
+export function endGently(socket: Socket): void {
+  socket.end();
+  socket.resume();
+  const over = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(over));
 }
 
 /** Writes the request's log line, the first time. */

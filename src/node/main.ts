@@ -65,8 +65,8 @@ export async function startMain(): Promise<Main> {
   }
 
   async function exit(status: number): Promise<never> {
-    // A write that nobody takes holds a thread that a normal exit would wait for.
-    if (!(await stdout.end())) process.kill(process.pid, 'SIGKILL');
+    // A write that hangs in the system (a terminal, a dead file system) holds a thread that a normal exit waits for.
+    if ((await stdout.end()) === 'hangs') process.kill(process.pid, 'SIGKILL');
     process.exit(status);
   }
 

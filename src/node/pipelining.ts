@@ -58,9 +58,12 @@ const MAX_WAITING_UNSTOPPABLE = 100;
 /** llhttp's HPE_PAUSED: a parser stops where a callback returns it. */
 const PAUSE = 21;
 
+const NOTHING = Buffer.alloc(0);
+
 interface Parser {
   onIncoming: (incoming: IncomingMessage, keepsAlive: boolean) => number;
   resume: () => void;
+  execute: (bytes: Buffer) => unknown;
 }
 
 /** @param leave called at the end of each turn of the event loop that took or answered a request */
@@ -116,18 +119,21 @@ export function createPipelining(leave: () => void): Pipelining {
       const newest = waiting.at(-1)?.outgoing;
       if (connection.isOver || rawPacket === undefined || newest === undefined) return true; // what follows is never parsed
       connection.isHeld = true;
-      socket.pause();
       // Node resumes sockets by itself: for a body that nobody reads, or when there is room to write again.
       const stayPaused = () => void socket.pause();
       socket.on('resume', stayPaused);
+      // The request at which the parser was stopped has come whole, unless it has a body: Node is to know, as it would
+      // wait for its end and take its time.
+      const parser = parserOf(socket);
+      parser?.resume();
+      parser?.execute(NOTHING);
+      socket.pause();
       const rest = rawPacket.subarray(bytesParsed);
       if (rest.length > 0) socket.unshift(rest);
       const resume = () => {
         connection.isHeld = false;
         socket.off('resume', stayPaused);
-        if (socket.destroyed) return;
-        parserOf(socket)?.resume();
-        socket.resume();
+        if (!socket.destroyed) socket.resume();
       };
       newest.once('close', () => {
         resumable.push(resume);
@@ -140,7 +146,8 @@ export function createPipelining(leave: () => void): Pipelining {
 
 function parserOf(socket: Socket): Parser | undefined {
   const { parser } = socket as { parser?: Partial<Parser> | null };
-  return typeof parser?.onIncoming === 'function' && typeof parser.resume === 'function'
+  const names = ['onIncoming', 'resume', 'execute'] as const;
+  return parser != null && names.every((name) => typeof parser[name] === 'function')
     ? (parser as Parser)
     : undefined;
 }

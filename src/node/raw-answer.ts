@@ -17,6 +17,7 @@ export function refusedByParser(code: string | undefined): string {
 
 /** An answer for a stream that Node has let go of. */
 export function textOf({ status, headers, body }: Reply): string {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}Connection: close\r\n\r\n${body ?? ''}`;
+  const all = { ...headers, Date: new Date().toUTCString(), Connection: 'close' };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body ?? ''}`;
 }

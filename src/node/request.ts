@@ -13,7 +13,8 @@ const ID_LENGTH = 36;
 export function plainLookupOf(url = ''): string | undefined {
   const end = LOOKUP_PREFIX.length + ID_LENGTH;
   const isPlain = url.startsWith(LOOKUP_PREFIX) && (url.length === end || url[end] === '?');
-  return isPlain ? url.slice(LOOKUP_PREFIX.length, end) : undefined;
+  const segment = isPlain ? url.slice(LOOKUP_PREFIX.length, end) : '/';
+  return segment.includes('/') ? undefined : segment;
 }
 
 /** By lower-case name; several of one name come joined by `, `. */
@@ -23,14 +24,15 @@ export function headerOf({ headers }: IncomingMessage, name: string): string | u
 }
 
 const PORT = '(?:\\d{1,4}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d\\d|655[0-2]\\d|6553[0-5])';
-const HOST = new RegExp(`^(?:[a-z0-9._-]+|\\[[0-9a-f:.]+\\])(?::${PORT})?$`, 'i');
+const HOST = new RegExp(`^(?:[a-z0-9._-]+|\\[[0-9a-f:.]+\\])(?::0*(?:${PORT})?)?$`, 'i');
 const ABSOLUTE = /^https?:\/\/[^/?#]+/i;
 
 /** Two `Host` headers arrive joined by `, `; Node's parser lets those and an empty one pass (platform M23). */
 export function isMalformed({ url = '', headers, httpVersionMinor }: IncomingMessage): boolean {
   const { host } = headers;
   if (host === undefined ? httpVersionMinor > 0 : !HOST.test(host)) return true;
-  if (url.includes('\\')) return true;
+  const backslash = url.indexOf('\\');
+  if (backslash >= 0 && !url.slice(0, backslash).includes('?')) return true; // a query changes nothing (#11)
   return !url.startsWith('/') && !(ABSOLUTE.test(url) && URL.canParse(url));
 }
 

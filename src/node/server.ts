@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { App } from '../app.ts';
 import type { FinishedReply } from '../http/exchange.ts';
-import { createConnections, report } from './connections.ts';
+import { createConnections, endGently, report } from './connections.ts';
 import type { Connection, ParserError, Waiting } from './pipelining.ts';
 import { refusedByParser, textOf } from './raw-answer.ts';
 import {
@@ -43,8 +43,6 @@ const IDLE_SOCKET_MS = 30_000;
 /** Longer than the 60 s after which common balancers drop an idle connection, so that they never race us. */
 const KEEP_ALIVE_MS = 65_000;
 const MAX_CONNECTIONS = 20_000;
-/** How long the end of a refused connection is still read, so that a reset does not overtake the refusal. */
-const LINGER_MS = 500;
 
 export function createNodeServer(options: NodeServerOptions): NodeServer {
   const { app, routedReply, takesHost, answerWithinMs } = options;
@@ -120,40 +118,53 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
   ): FinishedReply | undefined {
     const { method = '' } = incoming;
     if (incoming.rawHeaders.length > 2 * MAX_HEADERS) return app.refuseBare(431, method, header);
-    const isGood = !isMalformed(incoming) && takesHost(incoming.headers.host);
+    const isGood = (method === 'CONNECT' || !isMalformed(incoming)) && takesHost(incoming.headers.host);
     return isGood ? undefined : app.refuse('invalid_request', method, header);
   }
 
-  /** Said after every answer that is still to leave, and then the connection ends. */
-  function endWith(connection: Connection, stream: Duplex, farewell: () => string): void {
-    connection.isOver = true;
+  /**
+   * Written after every answer that is still to leave, and then the connection ends.
+   * @param report whether it was written
+   */
+  function endWith(
+    connection: Connection,
+    stream: Duplex,
+    farewell: string,
+    report: (wasSent: boolean) => void,
+  ): void {
+    const { socket } = connection;
     connections.settle(connection);
     const newest = connection.waiting.at(-1)?.outgoing;
     const end = () => {
-      if (connection.socket.destroyed) return;
-      stream.end(farewell());
-      stream.resume();
-      setTimeout(() => connection.socket.destroy(), LINGER_MS).unref();
+      const canWrite = !socket.destroyed && stream.writable;
+      report(canWrite);
+      if (!canWrite) return;
+      stream.write(farewell);
+      endGently(socket);
     };
+    // After an answer that is already the last nothing is written.
     if (newest === undefined) end();
-    else if (newest.shouldKeepAlive) newest.once('close', end);
+    else if (newest.shouldKeepAlive && !connection.isOver) newest.once('close', end);
+    else report(false);
+    connection.isOver = true;
   }
 
   server.on('request', onRequest);
   server.on('checkExpectation', onRequest); // an expectation that nobody knows changes nothing (#143)
   server.on('connect', (incoming: IncomingMessage, stream: Duplex) => {
+    const { socket } = incoming;
     stream.on('error', () => {});
-    endWith(connections.of(incoming.socket), stream, () => {
-      const reply = app.refuse('method_not_allowed', 'CONNECT', (name) => headerOf(incoming, name));
-      reply.report(true);
-      return textOf(reply);
-    });
+    // Node has let go of the connection, its time-outs included.
+    socket.setTimeout(server.timeout, () => socket.destroy());
+    const header = (name: string) => headerOf(incoming, name);
+    const reply = refusalOf(incoming, header) ?? app.refuse('method_not_allowed', 'CONNECT', header);
+    endWith(connections.of(socket), stream, textOf(reply), reply.report);
   });
   // Answers that were given leave first, and what the parser refuses is told after them (#142).
   server.on('clientError', (error: ParserError, stream: Duplex) => {
     const connection = connections.of(stream as Connection['socket']);
     if (connections.hold(connection, error) || connection.isOver) return;
-    if (stream.writable) endWith(connection, stream, () => refusedByParser(error.code));
+    if (stream.writable) endWith(connection, stream, refusedByParser(error.code), () => {});
     else stream.destroy();
   });
 

@@ -2,13 +2,14 @@
  * The log's way out. A reader that is slow costs lines beyond a bound, a reader that went away or a disk that is full
  * costs lines; neither ends the process, keeps it busy, or delays its stop (#137).
  */
+import { fstatSync } from 'node:fs';
 import pino from 'pino';
 
 export interface Stdout {
   /** Takes one line with its line end. */
   write(line: string): void;
-  /** Resolves when the last lines are out or are known to be lost; `false` when a write hangs. */
-  end(): Promise<boolean>;
+  /** Resolves when the last lines are out or are known to be lost; `hangs`: a write is under way that may never end. */
+  end(): Promise<'ended' | 'hangs'>;
 }
 
 const MAX_WAITING_BYTES = 16_777_216;
@@ -40,12 +41,18 @@ export function createStdout(): Stdout {
     async end() {
       writeLines();
       return new Promise((resolve) => {
-        const isOver = () => resolve(true);
+        const isOver = () => resolve('ended');
         destination.once('close', isOver);
         destination.once('error', isOver);
-        setTimeout(() => resolve(!hasReader), hasReader ? LAST_LINES_MS : 0);
+        setTimeout(() => resolve(hasReader && mayHang() ? 'hangs' : 'ended'), hasReader ? LAST_LINES_MS : 0);
         destination.end();
       });
     },
   };
+}
+
+/** A pipe or a socket takes what it has room for and never holds a write; of anything else nothing is known. */
+function mayHang(): boolean {
+  const stat = fstatSync(1);
+  return !stat.isFIFO() && !stat.isSocket();
 }

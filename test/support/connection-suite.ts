@@ -212,6 +212,60 @@ export function describeConnections(what: string, node = process.execPath): void
       await expect.poll(() => loggedOf(asked), PATIENT).toEqual([499, 499, 499]);
     });
 
+    it.each([
+      ['no Host', 'POST /healthz HTTP/1.1\r\n', 400],
+      [
+        'a coding that nobody understands',
+        'POST /healthz HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n',
+        405,
+      ],
+      ['Connection: close', 'POST /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n', 405],
+      ['garbage in its place', 'nonsense\r\n', 400],
+    ])(
+      '#157 a last answer is not overtaken by the close though two megabytes follow: %s',
+      async (what, head, status) => {
+        const length =
+          what === 'no Host' || what === 'Connection: close' ? 'Content-Length: 2000000\r\n' : '';
+        for (let round = 0; round < 10; round++) {
+          const { socket, text, closed } = await connection();
+          socket.write(`${head}${length}\r\n`);
+          socket.write(Buffer.alloc(2_000_000, 'x'));
+          await closed;
+          expect(statuses(text())[0]).toBe(status);
+        }
+      },
+    );
+
+    it('#11 a backslash in the query changes nothing, one in the path is refused', async () => {
+      const ask = (target: string) =>
+        converse(gateway.url, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+      expect(statuses((await ask(`/api/v1/invocations/${known}?a=\\`)).text)).toEqual([200]);
+      expect(statuses((await ask(`/api/v1/invocations\\${known}?a=b`)).text)).toEqual([400]);
+    });
+
+    it('a path is judged by what it is, not by its length', async () => {
+      for (const count of [33, 34, 35]) {
+        const target = `/api/v1/invocations/${'a'.repeat(count)}/x`;
+        const sent = await converse(
+          gateway.url,
+          `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+        );
+        expect(statuses(sent.text)).toEqual([404]);
+      }
+    });
+
+    it('#143 a CONNECT that is never answered is logged as such', async () => {
+      const id = simulator.addJob({ state: 'complete' });
+      simulator.hold({ id });
+      const { socket } = await connection();
+      const miss = get(id);
+      socket.write(`${miss.text}CONNECT a:1 HTTP/1.1\r\nHost: a\r\nX-Request-Id: connect-0001\r\n\r\n`);
+      await simulator.arrived(1, id);
+      socket.resetAndDestroy();
+      simulator.release({ id });
+      await expect.poll(() => loggedOf([miss, { name: 'connect-0001' }]), PATIENT).toEqual([499, 499]);
+    });
+
     it('#152 a caller that has said all it wants to say and half-closes gets its answers, then the close', async () => {
       const id = simulator.addJob({ state: 'complete' });
       simulator.hold({ id });
@@ -265,6 +319,55 @@ export function describeConnections(what: string, node = process.execPath): void
       expect(text().split(body).length - 1).toBe(answers.filter((status) => status === 200).length);
       if (answers.length < 60) expect(text()).toContain('"error":"shutting_down"');
       expect(await gateway.exited).toBe(0);
+    });
+
+    it.each([1, 16, 32, 34])('after %i pipelined hits, all answered, a stop takes no time', async (count) => {
+      await start();
+      const id = simulator.addJob({ state: 'complete' });
+      await ask(gateway.url, id);
+      const { socket, text } = await open(gateway.url);
+      socket.write(requestFor(id).repeat(count));
+      await expect.poll(() => statuses(text()).length, PATIENT).toBe(count);
+      const signalledAt = performance.now();
+      gateway.process.kill('SIGTERM');
+      expect(await gateway.exited).toBe(0);
+      expect(performance.now() - signalledAt).toBeLessThan(3_000);
+      socket.destroy();
+    });
+
+    it('a connection on which nothing ever came holds up no stop', async () => {
+      await start();
+      const { socket } = await open(gateway.url);
+      await ask(gateway.url, simulator.addJob({ state: 'complete' }));
+      const signalledAt = performance.now();
+      gateway.process.kill('SIGTERM');
+      expect(await gateway.exited).toBe(0);
+      expect(performance.now() - signalledAt).toBeLessThan(3_000);
+      socket.destroy();
+    });
+
+    it('one that reads nothing does not keep the idle ones open, and is cut after the 10 s, behind a CONNECT as well', {
+      timeout: 40_000,
+    }, async () => {
+      await start();
+      const id = simulator.addJob({ state: 'complete', kind: 's3', detail: { text: 'x'.repeat(200_000) } });
+      await ask(gateway.url, id);
+      const idle = await open(gateway.url);
+      idle.socket.write(requestFor(id));
+      await expect.poll(() => statuses(idle.text()).length, PATIENT).toBe(1);
+      const deaf = await Promise.all([open(gateway.url), open(gateway.url)]);
+      for (const { socket } of deaf) socket.pause();
+      deaf[0]!.socket.write(requestFor(id).repeat(60));
+      deaf[1]!.socket.write(`${requestFor(id).repeat(15)}CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n`);
+      await eventually(() => gateway.logs().filter(({ cache }) => cache === 'hit').length > 2, 5_000);
+      const signalledAt = performance.now();
+      gateway.process.kill('SIGTERM');
+      await idle.closed;
+      expect(performance.now() - signalledAt).toBeLessThan(3_000);
+      expect(await gateway.exited).toBe(0);
+      expect(performance.now() - signalledAt).toBeLessThan(14_000);
+      expect(gateway.logs().at(-1)?.msg).toBe('stopped');
+      for (const { socket } of deaf) socket.destroy();
     });
 
     it('a miss and two hits in one packet, stopped during the miss: three answers, all logged', async () => {

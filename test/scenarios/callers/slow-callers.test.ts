@@ -86,6 +86,17 @@ describe('too slow on node', () => {
     expect(statuses(text()).filter((status) => status !== 408)).toEqual([200]);
   });
 
+  it.concurrent('#27 #144 after sixteen pipelined requests an idle connection is idle: no 408 after 30 s', {
+    timeout: 60_000,
+  }, async () => {
+    const { socket, text, isClosed } = await open(gateway.url);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(16));
+    await new Promise((resolve) => setTimeout(resolve, 34_000));
+    expect(statuses(text())).toEqual(Array.from({ length: 16 }, () => 200));
+    expect(isClosed()).toBe(false);
+    socket.destroy();
+  });
+
   it.concurrent('#27 an idle connection is kept for 65 s, and the answer says so', async () => {
     const { headers } = await ask(gateway.url, crypto.randomUUID());
     expect(headers.get('keep-alive')).toBe('timeout=65');
