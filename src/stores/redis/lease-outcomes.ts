@@ -24,6 +24,8 @@ const UPSTREAM_FAILURES = [
   'upstream_timeout',
 ] as const satisfies readonly ErrorCode[];
 
+/** Contract §6: for these upstream says when to come again, and so no gateway of ours says it of another. */
+const WITH_RETRY_AFTER: readonly ErrorCode[] = ['upstream_unavailable', 'upstream_rate_limited'];
 /** Contract §6: what upstream may ask for is clamped to this, seconds. */
 const MAX_RETRY_AFTER = 300;
 /** No message of ours is half as long, in characters. */
@@ -36,11 +38,13 @@ const outcomeShape = z.discriminatedUnion('outcome', [
   /** Read the store: the answer is there. */
   z.object({ outcome: z.literal('stored') }),
   z.object({ outcome: z.literal('missing'), answeredAt: z.int() }),
-  z.object({
-    outcome: z.literal('failed'),
-    code: z.enum(UPSTREAM_FAILURES),
-    retryAfter: z.int().min(1).max(MAX_RETRY_AFTER).optional(),
-  }),
+  z
+    .object({
+      outcome: z.literal('failed'),
+      code: z.enum(UPSTREAM_FAILURES),
+      retryAfter: z.int().min(1).max(MAX_RETRY_AFTER).optional(),
+    })
+    .refine(({ code, retryAfter }) => retryAfter === undefined || WITH_RETRY_AFTER.includes(code)),
   /** Nothing came that would hold for another process. */
   z.object({ outcome: z.literal('released') }),
 ]);

@@ -103,10 +103,19 @@ describeWithRedis('a fleet that talks over Redis', () => {
       ['its own state', () => ({ outcome: 'failed', code: 'overloaded' })],
       ["a caller's fault", () => ({ outcome: 'failed', code: 'unauthorized' })],
       ['a 404 for a failure', () => ({ outcome: 'failed', code: 'not_found' })],
-      ['a pause of 0 s', () => ({ outcome: 'failed', code: 'upstream_error', retryAfter: 0 })],
+      ['a pause of 0 s', () => ({ outcome: 'failed', code: 'upstream_unavailable', retryAfter: 0 })],
       ['a pause of an hour', () => ({ outcome: 'failed', code: 'upstream_rate_limited', retryAfter: 3_600 })],
-      ['a pause of half a second', () => ({ outcome: 'failed', code: 'upstream_error', retryAfter: 0.5 })],
-      ['a pause in words', () => ({ outcome: 'failed', code: 'upstream_error', retryAfter: '5' })],
+      [
+        'a pause of half a second',
+        () => ({ outcome: 'failed', code: 'upstream_unavailable', retryAfter: 0.5 }),
+      ],
+      ['a pause in words', () => ({ outcome: 'failed', code: 'upstream_unavailable', retryAfter: '5' })],
+      [
+        'a pause for a bad answer',
+        () => ({ outcome: 'failed', code: 'upstream_bad_response', retryAfter: 9 }),
+      ],
+      ['a pause for a refused token', () => ({ outcome: 'failed', code: 'upstream_auth', retryAfter: 300 })],
+      ['a pause for a deadline', () => ({ outcome: 'failed', code: 'upstream_timeout', retryAfter: 2 })],
       ['an unknown outcome', () => ({ outcome: 'purged' })],
       ['nothing', () => undefined],
     ])('%s', async (_what, told) => {
