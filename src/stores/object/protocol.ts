@@ -2,32 +2,46 @@
  * What crosses an object's border: outcomes as plain values, never as exceptions (platform M21), and checked on arrival. The
  * one place where a source's answer becomes bytes and an answer again.
  */
+import * as z from 'zod/mini';
 import type { Answer, CacheOutcome, Sourced } from '../../domain/answer.ts';
-import { asFailure, type ErrorCode, Failure } from '../../domain/errors.ts';
+import { asFailure, ERROR_CODES, Failure } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import { parseJob } from '../../domain/parse-job.ts';
 
-/** A failure as plain values. */
-export interface ObjectFailure {
-  readonly code: ErrorCode;
-  readonly retryAfter: number | undefined;
-  readonly secondhand: boolean;
+/** Contract §6, seconds. */
+const MAX_RETRY_AFTER = 300;
+/** No `Date` holds more, ms. */
+const MAX_INSTANT = 8.64e15;
+
+function wholeNumber(min: number, max: number) {
+  return z.number().check(z.refine((n) => Number.isInteger(n) && n >= min && n <= max));
 }
 
+const failureShape = z.object({
+  code: z.enum(ERROR_CODES),
+  retryAfter: z.optional(wholeNumber(1, MAX_RETRY_AFTER)),
+  secondhand: z.boolean(),
+});
+const replyShape = z.union([
+  z.object({
+    ok: z.literal(true),
+    /** A job's text; `null` for a 404. */
+    body: z.nullable(z.string()),
+    answeredAt: wholeNumber(0, MAX_INSTANT),
+    cache: z.enum(['hit', 'miss', 'collapsed', 'stale'] satisfies CacheOutcome[]),
+    revalidated: z.boolean(),
+    stored: z.boolean(),
+    /** As in {@link Sourced}. */
+    failure: z.optional(failureShape),
+  }),
+  z.object({ ok: z.literal(false), ...failureShape.shape }),
+]);
+
+/** A failure as plain values. */
+export type ObjectFailure = z.infer<typeof failureShape>;
+
 /** What an object answers: plain values only. */
-export type ObjectReply =
-  | {
-      readonly ok: true;
-      /** A job's text; `null` for a 404. */
-      readonly body: string | null;
-      readonly answeredAt: number;
-      readonly cache: CacheOutcome;
-      readonly revalidated: boolean;
-      readonly stored: boolean;
-      /** As in {@link Sourced}. */
-      readonly failure: ObjectFailure | undefined;
-    }
-  | ({ readonly ok: false } & ObjectFailure);
+export type ObjectReply = z.infer<typeof replyShape>;
 
 /** One object's interface. Rejects when the object is reset, overloaded or gone. */
 export interface ObjectStub {
@@ -77,8 +91,13 @@ function errorOf({ code, retryAfter, secondhand }: ObjectFailure): Failure {
   });
 }
 
-/** What an isolate reads. Throws the failure that the object reported, or `internal` for bytes that are no answer. */
-export function sourcedOf(id: InvocationId, reply: ObjectReply): Sourced {
+/**
+ * What an isolate reads. Throws the failure that the object reported, or `internal` for what is no reply: isolate and
+ * object may be of two versions for a while.
+ */
+export function sourcedOf(id: InvocationId, received: unknown): Sourced {
+  const reply = replyShape.safeParse(received).data;
+  if (reply === undefined) throw new Failure('internal', { reason: 'object_reply' });
   if (!reply.ok) throw errorOf(reply);
   const { ok: _, body, failure, ...rest } = reply;
   let answer: Answer = { kind: 'missing' };

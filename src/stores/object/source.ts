@@ -37,7 +37,7 @@ export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
     async recall(id) {
       try {
         const reply = await within(stubOf(id).recall(id), timeoutMs, () => undefined);
-        return reply && sourcedOf(id, reply);
+        return reply === undefined ? undefined : sourcedOf(id, reply);
       } catch {
         return undefined; // the caller has its refusal already
       }

@@ -129,6 +129,34 @@ describe('#105 an object', () => {
   });
 });
 
+describe('#105 an object of another version', () => {
+  const good = { ok: true, body: null, answeredAt: 1_000, cache: 'miss', revalidated: false, stored: false };
+  const failed = { ok: false, code: 'upstream_error', secondhand: false };
+
+  it.each<[string, unknown]>([
+    ['a code that we do not know', { ...failed, code: 'brand_new' }],
+    ['a name that every object has', { ...failed, code: 'constructor' }],
+    ['such a code beside an answer', { ...good, failure: { code: 'brand_new', secondhand: false } }],
+    ['a Retry-After in words', { ...failed, retryAfter: '5' }],
+    ['a Retry-After of a year', { ...failed, retryAfter: 31_536_000 }],
+    ['neither answer nor failure', {}],
+    ['nothing', undefined],
+    ['null', null],
+    ['a word', 'ok'],
+    ['a body that is no text', { ...good, body: 7 }],
+    ['no body', { ...good, body: undefined }],
+    ['an instant that no Date holds', { ...good, answeredAt: 8.64e15 + 2 }],
+    ['an instant in words', { ...good, answeredAt: '1000' }],
+    ['an outcome that we do not know', { ...good, cache: 'guessed' }],
+  ])('that answers with %s is an internal error, and nothing when it recalls', async (_what, reply) => {
+    const answer = async () => reply as ObjectReply;
+    const { source } = sourceOf(answer, answer);
+    await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ name: 'Failure', code: 'internal' });
+    expect(await source.recall(newId())).toBeUndefined();
+    expect(directCalls).toEqual([]);
+  });
+});
+
 describe('what crosses the border of an object', () => {
   it.each(['pending', 'processing', 'queued', COMPLETE])(
     'a job (%j) arrives as it left, instants and all',
