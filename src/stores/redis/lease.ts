@@ -43,7 +43,7 @@ const NEEDED: readonly AclRule[] = ['+eval', '+set', '+pttl', '+pexpire', '+del'
  * 1. listen for the id's outcome, before the lease is tried, so that none falls between the two;
  * 2. try for the lease; without Redis' help, ask as if alone;
  * 3. with the lease: look into the store once more, as another process may have ended between our miss and our lease;
- *    else ask, keep what came, free the lease and tell the others, in one step inside Redis;
+ *    else ask, keep what came (or drop what a 404 ends), free the lease and tell the others, in one step inside Redis;
  * 4. without it: what is fresh in the store by now is the answer;
  * 5. else wait for the outcome, and begin again when it does not come in time or was nothing that holds for us.
  */
@@ -51,6 +51,7 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   const { link, store, lifetimes, deadlineMs, now } = options;
   const prefix = keyPrefix(options.partition);
   const outcomes = createLeaseOutcomes(link, `${prefix}outcomes`, now);
+  const inFlightFreshMs = String(lifetimes['in-flight'].freshMs);
   const leaseKey = (id: InvocationId) => `${prefix}${id}:lease`;
 
   async function ask(id: InvocationId): Promise<Sourced> {
@@ -118,10 +119,11 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
 
   /** Not waited for: our own callers have their answer, and the others hear or look again. */
   function settle(id: InvocationId, owner: string, outcome: LeaseOutcome, entry?: Entry): void {
-    const kept = (entry && keepArguments(id, entry, now())) ?? ['', '', ''];
+    const kept = (entry && keepArguments(id, entry, now())) ?? ['', inFlightFreshMs, ''];
+    const missingAt = outcome.outcome === 'missing' ? String(outcome.answeredAt) : '';
     const settling = {
       keys: [prefix + id, leaseKey(id)],
-      arguments: [owner, outcomes.channel, outcomes.message(id, outcome), ...kept],
+      arguments: [owner, outcomes.channel, outcomes.message(id, outcome), ...kept, missingAt],
     };
     link.write((client) => client.eval(SETTLE, settling), IN_BACKGROUND).catch(() => {});
   }

@@ -61,10 +61,18 @@ return redis.call('PEXPIRE', KEYS[1], ARGV[2])`;
 /**
  * Ends a load: keeps what came, frees the lease if it is still ours, tells the others. An owner that lost
  * its lease may still bring an answer, but no longer speaks for a failure. Who may not publish still keeps (#155).
- * KEYS: entry, lease. ARGV: owner, channel, message, then as KEEP with an empty value for a failure.
+ * A 404 is not kept, but what it supersedes goes: an in-flight value that was stale when it came (#85).
+ * KEYS: entry, lease. ARGV: owner, channel, message, then as KEEP with an empty value for a failure and a 404,
+ * then when a 404 was answered, epoch ms, else empty.
  */
 export const SETTLE = `${KEEP_FUNCTION}
 if ARGV[4] ~= '' then keep(KEYS[1], ARGV[4], ARGV[5], ARGV[6]) end
+if ARGV[7] ~= '' then
+  local held = redis.pcall('GETRANGE', KEYS[1], 0, 63)
+  local rank, at
+  if type(held) == 'string' then rank, at = head(held) end
+  if rank and rank < 3 and tonumber(ARGV[7]) >= at + tonumber(ARGV[5]) then redis.call('DEL', KEYS[1]) end
+end
 local mine = ${OWNS}
 if mine then redis.call('DEL', KEYS[2]) end
 if mine or ARGV[4] ~= '' then redis.pcall('PUBLISH', ARGV[2], ARGV[3]) end

@@ -154,6 +154,45 @@ describeWithRedis('a fleet with one Redis', () => {
     expect(await redis.command('EXISTS', keyPrefix('p') + id)).toBe(0);
   });
 
+  it('#85 a 404 for an in-flight job that is stale: dropped, and one call for the fleet', async () => {
+    const four = await Promise.all([gateway(), gateway(), gateway(), gateway()]);
+    const { opened, open } = gate();
+    upstream = async () => {
+      await opened;
+      return { kind: 'missing' };
+    };
+    const id = newId();
+    four[0].store.put(id, entryOf(id, 'processing', Date.now() - 60_000));
+    await eventually(() => four[0].store.get(id), 2_000);
+    const all = four.map(({ source }) => source.ask(id));
+    await eventually(() => asked.length, 2_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    open();
+    const kinds = (await Promise.all(all)).map(({ answer }) => answer.kind);
+    expect(kinds).toEqual(['missing', 'missing', 'missing', 'missing']);
+    expect(asked).toHaveLength(1);
+    expect(await redis.command('EXISTS', keyPrefix('p') + id)).toBe(0);
+    // What a lookup would show while upstream fails.
+    expect(await four[1].store.get(id)).toBeUndefined();
+  });
+
+  it.each([
+    ['a terminal one', COMPLETE, -60_000],
+    ['an in-flight one that was fresh when the 404 came', 'processing', 0],
+    ['an in-flight one that is newer', 'processing', 5_000],
+  ])('#85 a 404 does not drop %s, which came meanwhile', async (_what, status, ageMs) => {
+    const { source, store } = await gateway();
+    const id = newId();
+    upstream = async () => {
+      store.put(id, entryOf(id, status, Date.now() + ageMs));
+      await eventually(() => store.get(id), 2_000);
+      return { kind: 'missing' };
+    };
+    await source.ask(id);
+    await expectNoLease(id);
+    expect(await store.get(id)).toBeDefined();
+  });
+
   it('does not share what only says that one process is full', async () => {
     const [a, b] = [await gateway(), await gateway()];
     const { opened, open } = gate();
