@@ -28,7 +28,7 @@ export interface SqliteStoreOptions {
    * before it may have been lost. Read a few at a time, while lookups go on.
    */
   readonly held?: () => Iterable<readonly [InvocationId, Entry]>;
-  /** Called once when trouble begins, once for a lost file, and once when all is over. */
+  /** Called once when trouble begins, once for a lost file or one that is moved aside, and once when all is over. */
   readonly report: (health: StoreHealth) => void;
 }
 
@@ -48,6 +48,8 @@ const SLOW_MS = 1_000;
 const WAIT_MS = { boot: 2_000, close: 8_000 };
 /** What the thread has after that, to close the file. */
 const THREAD_END_MS = 1_000;
+/** A corrupt file made room for a new one. */
+const MOVED_ASIDE = 'corrupt file moved aside';
 
 /**
  * Resolves when the file can be read, or is known to be in trouble. Rejects, in fixed words, only for what an
@@ -135,7 +137,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     }
     generation = reply.generation;
     if (trouble === LOST) lose();
-    if (reply.rebuilt) become({ tier: 'sqlite', ok: false, trouble: 'corrupt file moved aside' });
+    if (reply.rebuilt) become({ tier: 'sqlite', ok: false, trouble: MOVED_ASIDE });
     if (trouble !== undefined) become({ tier: 'sqlite', ok: false, trouble });
     else if (!backlog.isOffering() && performance.now() >= toldUntil) become({ tier: 'sqlite', ok: true });
     retryMs = trouble === undefined ? RETRY_MS.first : Math.min(retryMs * 2, RETRY_MS.last);
@@ -148,9 +150,12 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     become({ tier: 'sqlite', ok: false, trouble: LOST });
   }
 
-  /** A lost file is reported in any other trouble too. */
+  /** A lost file, and each that is moved aside, is reported in any other trouble too. */
   function become(next: StoreHealth): void {
-    const isChange = next.ok !== health.ok || (next.trouble === LOST && health.trouble !== LOST);
+    const isChange =
+      next.ok !== health.ok ||
+      next.trouble === MOVED_ASIDE ||
+      (next.trouble === LOST && health.trouble !== LOST);
     health = next;
     if (isChange) report(next);
   }

@@ -138,6 +138,19 @@ describe('the SQLite store and its file', () => {
     expect(await keeps(store)).toBe(true);
   });
 
+  it('says that it moved the file aside although it had said that it is locked (#100)', async () => {
+    const store = await open();
+    using other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const id = newId();
+    store.put(id, entryOf(id, COMPLETE));
+    await expect.poll(() => reports.at(-1)?.trouble, { timeout: SLACK_MS }).toBe('locked by another process');
+    writeFileSync(path, Buffer.alloc(100_001, 0xa5));
+    await expect.poll(() => store.health().ok, { timeout: SLACK_MS }).toBe(true);
+    expect(reports.filter(({ trouble }) => trouble === 'corrupt file moved aside')).toHaveLength(1);
+    expect(await store.get(id)).toBeDefined();
+  });
+
   it('two processes on a file that goes bad end on one new file (#100)', async () => {
     const [ours, theirs] = [await open(), await open()];
     for (let n = 0; n < 500; n++) {
