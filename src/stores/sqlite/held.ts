@@ -67,19 +67,37 @@ export function createHeldFile(path: string, busyMs: number, generation: number)
     return Number(Object.values(database?.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
   }
 
+  /** Of the log, in frames: how many there are, and how many of them are in the file. */
+  function logged(): { readonly frames: number; readonly inFile: number } {
+    const row = database?.prepare('PRAGMA wal_checkpoint(NOOP)').get();
+    return { frames: Number(row?.log), inFile: Number(row?.checkpointed) };
+  }
+
   /**
    * A checkpoint makes a file longer, at most to what SQLite counts, or after a VACUUM shorter, to just that.
-   * Anything else was done past SQLite: the file was cut short, or another one written over it.
+   * Anything else was done past SQLite: the file was cut short, or another one written over it. But while frames are
+   * in the log only, SQLite counts with them, and the pages themselves must tell.
    */
   function isTamperedWith(bytes: number, before: number): boolean {
     if (bytes === before) return false;
-    const counted = pragma('page_count') * pragma('page_size');
-    return bytes < before ? bytes !== counted : bytes > counted;
+    const pageSize = pragma('page_size');
+    const pages = pragma('page_count');
+    if (bytes < before ? bytes === pages * pageSize : bytes <= pages * pageSize) return false;
+    const { frames, inFile } = logged();
+    // Whoever opens an empty file throws its log away.
+    return bytes === 0 || bytes % pageSize !== 0 || frames === inFile || !areWhole(pages);
+  }
+
+  /** Reads all pages from file and log, none from this connection's own memory. */
+  function areWhole(pages: number): boolean {
+    database?.exec('PRAGMA shrink_memory');
+    if (pragma('page_count') !== pages) return false;
+    return database?.prepare('PRAGMA quick_check(1)').get()?.quick_check === 'ok';
   }
 
   /** A log is emptied once all of it is in the file, and then no frame is counted. */
   function isLogCutShort(bytes: number): boolean {
-    const frames = Number(database?.prepare('PRAGMA wal_checkpoint(NOOP)').get()?.log);
+    const { frames } = logged();
     return frames > 0 && LOG_HEADER + frames * (FRAME_HEADER + pragma('page_size')) > bytes;
   }
 

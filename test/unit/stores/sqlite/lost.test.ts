@@ -142,6 +142,11 @@ async function otherDatabase(place: Place, rows = 3): Promise<string> {
   return other;
 }
 
+function execute({ path }: Place, sql: string): void {
+  using database = new DatabaseSync(path, { timeout: 5_000 });
+  database.exec(sql);
+}
+
 function removeBeside({ path }: Place): void {
   for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
 }
@@ -192,6 +197,13 @@ const LOSSES: readonly (readonly [what: string, act: (place: Place) => void | Pr
   [
     'is overwritten with a larger database',
     async (place) => copyFileSync(await otherDatabase(place, 3_000), place.path),
+  ],
+  [
+    'is cut in half while nothing is in the log',
+    (place) => {
+      execute(place, 'PRAGMA wal_checkpoint(TRUNCATE)');
+      truncateSync(place.path, Math.floor(statSync(place.path).size / 8_192) * 4_096);
+    },
   ],
   ['is cut to nothing', ({ path }) => truncateSync(path, 0)],
   ['is cut in half', ({ path }) => truncateSync(path, Math.floor(statSync(path).size / 8_192) * 4_096)],
@@ -272,6 +284,19 @@ describe('#146 the SQLite file', () => {
     await expectKept(place, [...process.ids, ...meanwhile]);
   });
 
+  it('is overwritten with a smaller database while only the newest row is in the log: all is kept', async () => {
+    const place = makePlace();
+    const process = await startWithAnswers(place);
+    const other = await otherDatabase(place);
+    execute(place, 'PRAGMA wal_checkpoint(TRUNCATE)');
+    const newest = answer(process, 1, '');
+    await expectWritten(process, newest[0]!);
+    copyFileSync(other, place.path);
+    await expectSoon(() => lossesOf(process), 1);
+    await expectSoon(() => process.store.health().ok, true);
+    await expectKept(place, [...process.ids, ...newest]);
+  });
+
   it('is behind a link that is turned to another: the other is used, the first is left whole', async () => {
     const place = makePlace();
     const link = join(place.folder, 'link.db');
@@ -326,6 +351,37 @@ describe('#146 the SQLite file', () => {
       of.ids.push(...answer(of, 1));
       await expectSoon(() => rowsAt(path), of.ids.length);
     }
+  });
+
+  it.each([
+    ['shrunk, and then gets a table of statistics', 'VACUUM; PRAGMA wal_checkpoint(TRUNCATE); ANALYZE'],
+    [
+      'shrunk, and then gets rows of another process',
+      `VACUUM; PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO other VALUES (zeroblob(50000))`,
+    ],
+    [
+      'made longer, and then shrunk in the log only',
+      `INSERT INTO other VALUES (zeroblob(3000000)); PRAGMA wal_checkpoint(TRUNCATE);
+       PRAGMA wal_autocheckpoint = 0; DELETE FROM other; VACUUM`,
+    ],
+  ])('is %s: nothing is said, nothing is lost', async (_what, sql) => {
+    const place = makePlace();
+    const { path, folder } = place;
+    const process = await startWithAnswers(place);
+    const ids = [...process.ids];
+    {
+      using other = new DatabaseSync(path, { timeout: 5_000 });
+      other.exec(`CREATE TABLE other (a); CREATE TABLE ballast (a);
+        INSERT INTO ballast VALUES (zeroblob(1000000)); PRAGMA wal_checkpoint(TRUNCATE)`);
+      ids.push(...answer(process, 1));
+      await expectSoon(() => rowsAt(path), ids.length);
+      other.exec(`DROP TABLE ballast; ${sql}`);
+      ids.push(...answer(process, 1));
+      await expectWritten(process, ids.at(-1)!);
+    }
+    expect(lossesOf(process)).toBe(0);
+    expect(readdirSync(folder)).not.toContainEqual(expect.stringContaining('corrupt'));
+    await expectKept(place, ids);
   });
 
   it.each(['-wal', '-shm', '-wal and -shm'])(
