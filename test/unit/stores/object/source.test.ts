@@ -195,7 +195,7 @@ describe('what crosses the border of an object', () => {
     expect(reply).toEqual({ ok: false, code: 'internal', retryAfter: undefined, secondhand: false });
   });
 
-  it('a failed call is news to the first who waited for it, not to the others', async () => {
+  it('a failed call is a new failure to the first who waited for it, secondhand to the others', async () => {
     const failure = new Failure('upstream_error');
     const replies = await Promise.all([1, 2, 3].map(() => objectReplyOf(Promise.reject(failure))));
     const { source } = sourceOf(async () => plain(replies.shift()!));
@@ -203,7 +203,7 @@ describe('what crosses the border of an object', () => {
       await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ code: 'upstream_error', secondhand });
   });
 
-  it('a stale answer brings the failure that it is served for, as news or not', async () => {
+  it('a stale answer brings the failure that it is served for, new or secondhand', async () => {
     const failure = new Failure('upstream_rate_limited', { retryAfter: 7, reason: 'private' });
     const id = newId();
     const stale: Sourced = { ...sourcedOf(id, 'processing'), cache: 'stale', failure };
@@ -215,7 +215,7 @@ describe('what crosses the border of an object', () => {
     }
   });
 
-  it('the refusal of a guard is no news of upstream', async () => {
+  it('the refusal of a guard says nothing new of upstream', async () => {
     const guard = createGuard({
       source: { ask: async () => Promise.reject(new Failure('upstream_error')) },
       deadlineMs: 1_000,
