@@ -6,7 +6,7 @@ import type { Context } from 'hono';
 import { LinearRouter } from 'hono/router/linear-router';
 import { Hono } from 'hono/tiny';
 import { Failure } from './domain/errors.ts';
-import { PREFLIGHT_HEADERS } from './http/cors.ts';
+import { METHODS, PREFLIGHT_HEADERS } from './http/cors.ts';
 import type { Exchange, FinishedReply, HeaderReader } from './http/exchange.ts';
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
 import { createLookups, type LookupsOptions } from './http/lookup.ts';
@@ -93,8 +93,12 @@ export function createApp(deps: AppDeps): App {
   /** On a path that is there; the same on each, so that what is allowed tells nothing of a path. */
   function otherMethod(c: Context, exchange: Exchange): Response {
     if (exchange.method === 'OPTIONS') return preflight(c, exchange);
-    const error = new Failure('method_not_allowed');
-    return respond(c, responder.refuse(exchange, error, {}, { Allow: 'GET, HEAD, OPTIONS' }));
+    return respond(c, refuse(exchange, 'method_not_allowed'));
+  }
+
+  function refuse(exchange: Exchange, code: 'invalid_request' | 'method_not_allowed'): FinishedReply {
+    const extra = code === 'method_not_allowed' ? { Allow: METHODS } : undefined;
+    return responder.refuse(exchange, new Failure(code), {}, extra);
   }
 
   /** On any path: behind a refused preflight a browser hides even that the path is misspelt. */
@@ -112,11 +116,7 @@ export function createApp(deps: AppDeps): App {
   return {
     fetch: app.fetch,
     lookup: (segment, header) => answerLookup(responder.open('GET', LOOKUP_ROUTE, header), segment, header),
-    refuse(code, method, header) {
-      const exchange = responder.open(method, NO_ROUTE, header);
-      const extra = code === 'method_not_allowed' ? { Allow: 'GET, HEAD, OPTIONS' } : undefined;
-      return responder.refuse(exchange, new Failure(code), {}, extra);
-    },
+    refuse: (code, method, header) => refuse(responder.open(method, NO_ROUTE, header), code),
     refuseBare(status, method, header) {
       const exchange = responder.open(method, NO_ROUTE, header);
       const headers = { ...responder.headers(exchange), 'Cache-Control': 'no-store', 'Content-Length': '0' };

@@ -6,9 +6,12 @@ export interface CorsPolicy {
 
 const EXPOSED = 'ETag, Age, Date, Retry-After, X-Request-Id, Cache-Status, Preference-Applied';
 
+/** What every path that is there takes: `Allow`, and a preflight's list. */
+export const METHODS = 'GET, HEAD, OPTIONS';
+
 /** Headers of a preflight's answer; the same for everybody, whatever was asked for. */
 export const PREFLIGHT_HEADERS: Readonly<Record<string, string>> = {
-  'Access-Control-Allow-Methods': 'GET, HEAD, OPTIONS',
+  'Access-Control-Allow-Methods': METHODS,
   'Access-Control-Allow-Headers':
     'Authorization, Content-Type, If-None-Match, Last-Event-ID, Prefer, X-Request-Id, x-chroma-token',
   'Access-Control-Max-Age': '600',

@@ -4,13 +4,11 @@
  */
 import process from 'node:process';
 import type { Main } from './main.ts';
+import { refuseToStart } from './refuse-to-start.ts';
 import { isTooOld, tooOldMessage } from './version.ts';
 
 /** Signals that come together are one stop: a terminal tells the whole process group, a supervisor again. */
 const SAME_STOP_MS = 2_000;
-
-/** sysexits' EX_CONFIG. */
-const EXIT_CONFIG = 78;
 
 let main: Main | undefined;
 let stop: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
@@ -30,8 +28,7 @@ process.on('SIGUSR1', () => {});
 if (process.report) process.report.excludeEnv = true;
 
 if (isTooOld(process.versions.node)) {
-  process.stderr.write(`${tooOldMessage(process.versions.node)}\n`);
-  process.exit(EXIT_CONFIG);
+  refuseToStart(`${tooOldMessage(process.versions.node)}\n`);
 }
 main = await (await import('./main.ts')).startMain();
 if (stop !== undefined) main.stop(stop.signal);

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Config, ConfigError, parseConfig } from '../config/config.ts';
 import { scanFor } from '../gateway.ts';
 import { createLog } from '../telemetry/log.ts';
+import { refuseToStart } from './refuse-to-start.ts';
 import { createSidecar } from './sidecar.ts';
 import { createStdout } from './stdout.ts';
 import { nodeWarnings } from './version.ts';
@@ -13,8 +14,6 @@ export interface Main {
   stop(signal: NodeJS.Signals): void;
 }
 
-/** sysexits' EX_CONFIG. */
-const EXIT_CONFIG = 78;
 /** How long answers in flight have once the listener is closed (contract §3), ms. */
 const GRACE_MS = 10_000;
 
@@ -28,7 +27,7 @@ export async function startMain(): Promise<Main> {
     secrets: scanFor(config.secrets),
     now: Date.now,
   });
-  const sidecar = await createSidecar(config, log).catch(refuseToStart);
+  const sidecar = await createSidecar(config, log).catch(endForBadConfig);
   const { server } = sidecar;
   let isStopping = false;
   /** What the process ends with; a crash while it stops counts as one. */
@@ -83,12 +82,11 @@ function configOrExit(): Config {
   try {
     return parseConfig(process.env, 'node', (path) => readFileSync(path, 'utf8'));
   } catch (error) {
-    return refuseToStart(error);
+    return endForBadConfig(error);
   }
 }
 
-function refuseToStart(error: unknown): never {
+function endForBadConfig(error: unknown): never {
   if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`${error.message}\n`);
-  process.exit(EXIT_CONFIG);
+  return refuseToStart(`${error.message}\n`);
 }

@@ -3,8 +3,8 @@
  * it; here a connection with sixteen answers waiting is parsed no further until they have left, whatever kind of
  * answers they are (#144). And the turns of the event loop are counted, so that a flood leaves room for others.
  *
- * Node has no public way to stop its parser in the middle of a read, so this leans on two private names, the same in
- * Node 22, 24 and 26: `socket.parser` and the parser's `onIncoming`. Where they are missing, a connection that has
+ * Node has no public way to stop its parser in the middle of a read, so this leans on private names, the same in Node
+ * 22, 24 and 26: `socket.parser`, and of the parser `onIncoming`, `resume` and `execute`. Where they are missing, a connection that has
  * more than a hundred answers waiting is cut instead.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -59,6 +59,8 @@ const MAX_WAITING_UNSTOPPABLE = 100;
 const PAUSE = 21;
 
 const NOTHING = Buffer.alloc(0);
+/** The private names that are used. */
+const PARSER_NAMES = ['onIncoming', 'resume', 'execute'] as const;
 
 interface Parser {
   onIncoming: (incoming: IncomingMessage, keepsAlive: boolean) => number;
@@ -146,8 +148,7 @@ export function createPipelining(leave: () => void): Pipelining {
 
 function parserOf(socket: Socket): Parser | undefined {
   const { parser } = socket as { parser?: Partial<Parser> | null };
-  const names = ['onIncoming', 'resume', 'execute'] as const;
-  return parser != null && names.every((name) => typeof parser[name] === 'function')
+  return parser != null && PARSER_NAMES.every((name) => typeof parser[name] === 'function')
     ? (parser as Parser)
     : undefined;
 }

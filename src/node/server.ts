@@ -124,20 +124,20 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
 
   /**
    * Written after every answer that is still to leave, and then the connection ends.
-   * @param report whether it was written
+   * @param wasWritten called once, when that is known
    */
   function endWith(
     connection: Connection,
     stream: Duplex,
     farewell: string,
-    report: (wasSent: boolean) => void,
+    wasWritten: (isTrue: boolean) => void,
   ): void {
     const { socket } = connection;
     connections.settle(connection);
     const newest = connection.waiting.at(-1)?.outgoing;
     const end = () => {
       const canWrite = !socket.destroyed && stream.writable;
-      report(canWrite);
+      wasWritten(canWrite);
       if (!canWrite) return;
       stream.write(farewell);
       endGently(socket);
@@ -145,7 +145,7 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
     // After an answer that is already the last nothing is written.
     if (newest === undefined) end();
     else if (newest.shouldKeepAlive && !connection.isOver) newest.once('close', end);
-    else report(false);
+    else wasWritten(false);
     connection.isOver = true;
   }
 

@@ -36,12 +36,6 @@ export function createUpstreamLog(
   let failures = 0;
   let contractDrift = 0;
 
-  function reportForeign(call: Omit<UpstreamCall, 'oddity' | 'flaw' | 'wasDead'>): void {
-    if (Math.abs(now() - foreign.at) < FOREIGN_EVERY_MS) return; // a clock may be set back
-    foreign.at = now();
-    log.event('warn', 'upstream answered 404, but not as Chroma does: is UPSTREAM_URL right?', { ...call });
-  }
-
   return {
     report({ oddity, flaw, wasDead, ...call }) {
       calls++;
@@ -54,7 +48,9 @@ export function createUpstreamLog(
         contractDrift++;
         log.event('warn', 'contract drift: unknown status', call);
       } else if (oddity === 'foreign_404') {
-        reportForeign(call);
+        if (Math.abs(now() - foreign.at) < FOREIGN_EVERY_MS) return; // a clock may be set back
+        foreign.at = now();
+        log.event('warn', 'upstream answered 404, but not as Chroma does: is UPSTREAM_URL right?', call);
       }
     },
     counts: () => ({ calls, failures, contractDrift }),
