@@ -4,7 +4,7 @@
  * when the source fails, what is known and may still be shown is shown, honestly labelled.
  * May not log, and knows neither HTTP nor who the source is.
  */
-import type { CacheOutcome, InvocationSource, Sourced } from '../domain/answer.ts';
+import type { InvocationSource, Sourced } from '../domain/answer.ts';
 import { asFailure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
@@ -33,7 +33,9 @@ export interface ReadThroughOptions {
 export interface ReadThrough {
   /** A fresh entry in memory is answered at once, anything else later; rejects with a `Failure`. */
   lookup(id: InvocationId): Lookup | Promise<Lookup>;
-  /** What is known and may be shown while upstream fails, stale or not; asks nobody. */
+  /** What memory knows and may show while upstream fails: a fresh `hit`, or stale. Asks nobody. */
+  known(id: InvocationId): Lookup | undefined;
+  /** The same of memory and store. */
   recall(id: InvocationId): Promise<Lookup | undefined>;
 }
 
@@ -42,14 +44,15 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
 
   function lookup(id: InvocationId): Lookup | Promise<Lookup> {
     const entry = memory.get(id);
-    if (entry !== undefined && freshnessOf(entry, now()) === 'fresh') return found(entry, 'hit');
+    if (entry !== undefined && freshnessOf(entry, now()) === 'fresh') return lookupOf(entry, 'hit');
     const { outcome, joined } = coalesce.load(id, () => load(id, entry));
     return joined ? outcome.then(asCollapsed) : outcome;
   }
 
   async function load(id: InvocationId, expired: Entry | undefined): Promise<Lookup> {
     const kept = store && (await store.get(id));
-    if (kept && freshnessOf(kept, now()) === 'fresh') return found(memory.put(id, kept, now()).held, 'hit');
+    if (kept && freshnessOf(kept, now()) === 'fresh')
+      return lookupOf(memory.put(id, kept, now()).held, 'hit');
 
     const askedAt = now();
     try {
@@ -87,13 +90,14 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
     const entry = held && kept && supersedes(kept, held, now()) ? kept : (held ?? kept);
     if (entry === undefined) return undefined;
     const freshness = freshnessOf(entry, now());
-    return freshness === 'dead' ? undefined : found(entry, freshness === 'fresh' ? 'hit' : 'stale');
+    return freshness === 'dead' ? undefined : lookupOf(entry, freshness === 'fresh' ? 'hit' : 'stale');
   }
 
-  return { lookup, recall };
+  return { lookup, known: (id) => servable(id, undefined), recall };
 }
 
-function found(entry: Entry, cache: CacheOutcome): Lookup {
+/** What is held, for one caller. */
+export function lookupOf(entry: Entry, cache: 'hit' | 'stale'): Lookup {
   const { answer, answeredAt } = entry;
   return { answer, answeredAt, entry, cache, revalidated: false, stored: false, upstreamMs: 0 };
 }

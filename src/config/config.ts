@@ -28,6 +28,10 @@ export interface Config {
   readonly corsOrigins: readonly string[];
   readonly logLevel: LogLevel;
   readonly shutdownDelayMs: number;
+  /** How many watches are held at once. */
+  readonly watchMax: number;
+  /** Upstream calls per second. */
+  readonly watchRate: number;
   /** Everything that must never show in a log line. */
   readonly secrets: readonly string[];
   /** What an operator should see once, at the start: fixed texts that name variables, never a value. */
@@ -80,6 +84,8 @@ export function parseConfig(
     corsOrigins: parseCors(environment),
     logLevel: parseLevel(environment),
     shutdownDelayMs: whole('SHUTDOWN_DELAY_MS'),
+    watchMax: whole('WATCH_MAX'),
+    watchRate: whole('WATCH_RATE'),
     secrets: [
       token,
       ...(auth.kind === 'grant' && 'secrets' in auth.keys ? auth.keys.secrets : []),

@@ -18,7 +18,7 @@ export type Runtime = 'node' | 'workers';
 export type ReadFile = (path: string) => string;
 
 /** A name that begins so is one of ours, or a typo (contract §3). */
-const OUR_PREFIXES = /^(CACHE|UPSTREAM|GRANT|CORS)_/;
+const OUR_PREFIXES = /^(CACHE|UPSTREAM|GRANT|CORS|WATCH)_/;
 /** What Kubernetes injects for a Service that happens to have one of our names. */
 const INJECTED = /_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)$/;
 

@@ -48,6 +48,8 @@ export const VARIABLES = {
   CORS_ORIGINS: { unset: 'none' },
   LOG_LEVEL: { default: 'info' },
   SHUTDOWN_DELAY_MS: { default: 0, min: 0, max: MAX_TIMER_MS, isNodeOnly: true },
+  WATCH_MAX: { default: 10_000, min: 0, max: MAX_WHOLE },
+  WATCH_RATE: { default: 50, min: 1, max: MAX_WHOLE, isNodeOnly: true },
 } as const satisfies Readonly<Record<string, Variable>>;
 
 export type VariableName = keyof typeof VARIABLES;
@@ -96,6 +98,11 @@ export const MEANINGS: Readonly<Record<VariableName, string>> = {
   SHUTDOWN_DELAY_MS:
     'after SIGTERM, SIGINT or SIGHUP `/readyz` answers 503 and new work is still taken for this long; then the ' +
     'listener closes, and answers under way have 10 s',
+  WATCH_MAX:
+    'watches held at once, per process or isolate: one per job of a stream, one per waiting lookup; `0` holds none',
+  WATCH_RATE:
+    'upstream calls per second that watching may cause, per process, in bursts of up to four times as many; beyond ' +
+    'it watched jobs are asked about less often',
 };
 
 /** The variables that have these properties, by name. */

@@ -20,6 +20,12 @@ const ERRORS = {
   not_found: { status: 404, message: 'No such resource.', retryable: true, retryAfter: 1 },
   unknown_route: { status: 404, message: 'There is no such path here.', retryable: false },
   method_not_allowed: { status: 405, message: 'This method is not allowed here.', retryable: false },
+  too_many_watches: {
+    status: 429,
+    message: 'Too many watches are open with this grant.',
+    retryable: true,
+    retryAfter: 5,
+  },
   internal: { status: 500, message: 'The gateway failed.', retryable: true },
   upstream_rejected: { status: 502, message: 'Upstream rejected the request.', retryable: false },
   upstream_auth: {

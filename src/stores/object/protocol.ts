@@ -43,11 +43,24 @@ export type ObjectFailure = z.infer<typeof failureShape>;
 /** What an object answers: plain values only. */
 export type ObjectReply = z.infer<typeof replyShape>;
 
+/** What whoever asks has been told of the job before. */
+export interface Told {
+  /** Of the newest answer, if there was one. */
+  readonly etag?: string | undefined;
+  /** Upstream was failing then. */
+  readonly isTroubled: boolean;
+}
+
 /** One object's interface. Rejects when the object is reset, overloaded or gone. */
 export interface ObjectStub {
   ask(id: InvocationId): Promise<ObjectReply>;
   /** What it knows and may show while upstream fails; asks nobody. */
   recall(id: InvocationId): Promise<ObjectReply | undefined>;
+  /**
+   * The newest state, as soon as it differs from what was told, or when `holdMs` have passed; `undefined`: nothing is
+   * known yet. The job is watched meanwhile.
+   */
+  watch(id: InvocationId, told: Told, holdMs: number): Promise<ObjectReply | undefined>;
 }
 
 /**
@@ -92,13 +105,13 @@ function errorOf({ code, retryAfter, secondhand }: ObjectFailure): Failure {
 }
 
 /**
- * What an isolate reads. Throws the failure that the object reported, or `internal` for what is no reply: isolate and
- * object may be of two versions for a while.
+ * What an isolate reads; the failure that the object reported is a value. Throws `internal` for what is no reply:
+ * isolate and object may be of two versions for a while.
  */
-export function sourcedOf(id: InvocationId, received: unknown): Sourced {
+export function outcomeOf(id: InvocationId, received: unknown): Sourced | Failure {
   const reply = replyShape.safeParse(received).data;
   if (reply === undefined) throw new Failure('internal', { reason: 'object_reply' });
-  if (!reply.ok) throw errorOf(reply);
+  if (!reply.ok) return errorOf(reply);
   const { ok: _, body, failure, ...rest } = reply;
   let answer: Answer = { kind: 'missing' };
   if (body !== null) {
@@ -107,4 +120,11 @@ export function sourcedOf(id: InvocationId, received: unknown): Sourced {
     answer = job;
   }
   return { answer, failure: failure && errorOf(failure), ...rest };
+}
+
+/** The same, but throws the failure that the object reported. */
+export function sourcedOf(id: InvocationId, received: unknown): Sourced {
+  const outcome = outcomeOf(id, received);
+  if (outcome instanceof Failure) throw outcome;
+  return outcome;
 }

@@ -13,7 +13,7 @@ export interface ObjectSource extends ChromaSource {
 }
 
 export interface ObjectSourceOptions {
-  readonly stubOf: (id: InvocationId) => ObjectStub;
+  readonly stubOf: (id: InvocationId) => Pick<ObjectStub, 'ask' | 'recall'>;
   /** Asked when the object cannot answer: one direct call, within the isolate's own bulkhead (faults #105). */
   readonly direct: ChromaSource;
   readonly bulkhead: Bulkhead;
