@@ -5,25 +5,54 @@
 import type { Context } from 'hono';
 import { LinearRouter } from 'hono/router/linear-router';
 import { Hono } from 'hono/tiny';
+import type { ReadThrough } from './cache/read-through.ts';
 import { Failure } from './domain/errors.ts';
+import type { Authenticate } from './grant/authenticate.ts';
+import { createAdmission } from './http/admission.ts';
 import { METHODS, PREFLIGHT_HEADERS } from './http/cors.ts';
-import type { Exchange, FinishedReply, HeaderReader } from './http/exchange.ts';
+import { createEvents } from './http/events.ts';
+import type { Exchange, FinishedReply, HeaderReader, WhenLeft } from './http/exchange.ts';
+import type { StreamReply } from './http/feed.ts';
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
-import { createLookups, type LookupsOptions } from './http/lookup.ts';
+import type { Life } from './http/life.ts';
+import { createLookups } from './http/lookup.ts';
+import { readableOf } from './http/readable.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
+import { createWaits } from './http/wait.ts';
+import type { Places } from './watch/places.ts';
+import type { OpenWatch } from './watch/watch.ts';
 
-export interface AppDeps extends ResponderOptions, Omit<LookupsOptions, 'responder'> {
-  readonly health: () => Omit<Health, 'draining'>;
+/** What differs between runtimes: where they keep a request, how its answer leaves, how they end. */
+export interface Runtime {
+  readonly life: Life;
   /** As {@link HeaderReader}, from where the runtime keeps them. */
   readonly readHeader: (c: Context, name: string) => string | undefined;
+  /** As {@link WhenLeft}, where the runtime tells. */
+  readonly whenLeft: (c: Context, tell: () => void) => void;
   /** Given each routed answer as it is returned: it calls `report` when the bytes are handed over. */
   readonly handOver: (c: Context, reply: FinishedReply) => void;
+  /** As {@link EventsOptions}. */
+  readonly streamLifetimeMs: number;
+}
+
+export interface AppDeps extends Runtime, ResponderOptions, Pick<ReadThrough, 'lookup' | 'known'> {
+  readonly authenticate?: Authenticate | undefined;
+  readonly openWatch: OpenWatch;
+  readonly places: Places;
+  readonly health: () => Omit<Health, 'draining'>;
+  /** ms of a monotonic clock. */
+  readonly clock: () => number;
 }
 
 export interface App {
   readonly fetch: Hono['fetch'];
   /** A GET of a lookup's plain form, for a runtime that can write a reply by itself; never throws or rejects. */
-  lookup(segment: string, header: HeaderReader): FinishedReply | Promise<FinishedReply>;
+  lookup(segment: string, header: HeaderReader, whenLeft: WhenLeft): FinishedReply | Promise<FinishedReply>;
+  /** The same of a stream. */
+  events(
+    query: string,
+    header: HeaderReader,
+  ): FinishedReply | StreamReply | Promise<FinishedReply | StreamReply>;
   /** The answer to a request that never becomes a `Request`. */
   refuse(code: 'invalid_request' | 'method_not_allowed', method: string, header: HeaderReader): FinishedReply;
   /** The same without a body, for a status that has no code of ours. */
@@ -33,11 +62,19 @@ export interface App {
 /** Where a lookup lives; its last segment is the id. */
 export const LOOKUP_PREFIX = '/api/v1/invocations/';
 const LOOKUP_ROUTE = '/api/v1/invocations/{id}';
+/** In an id's place, and no UUID. */
+const EVENTS = 'events';
+/** Where a stream lives. */
+export const EVENTS_PATH = `${LOOKUP_PREFIX}${EVENTS}`;
 const NO_ROUTE = 'none';
 
 export function createApp(deps: AppDeps): App {
+  const { life } = deps;
   const responder = createResponder(deps);
-  const answerLookup = createLookups({ ...deps, responder });
+  const admit = createAdmission({ ...deps, responder });
+  const holdWait = createWaits({ ...deps, ...life });
+  const answerLookup = createLookups({ ...deps, ...life, responder, admit, holdWait });
+  const answerEvents = createEvents({ ...deps, responder, admit });
   // One small router for three routes: Hono's own choice among four takes 1.5 KiB of the Worker.
   const app = new Hono({ router: new LinearRouter(), getPath: rawPathOf });
 
@@ -45,16 +82,14 @@ export function createApp(deps: AppDeps): App {
   // composed answer is a promise that takes the adapter's long way.
   route(`${LOOKUP_PREFIX}:id`, (c) => {
     const header = headerReaderOf(c);
-    const exchange = responder.open(c.req.method, LOOKUP_ROUTE, header);
-    switch (exchange.method) {
-      case 'GET':
-      case 'HEAD': {
-        const answer = answerLookup(exchange, c.req.path.slice(LOOKUP_PREFIX.length), header);
-        return answer instanceof Promise ? answer.then((late) => respond(c, late)) : respond(c, answer);
-      }
-      default:
-        return otherMethod(c, exchange);
-    }
+    const segment = c.req.path.slice(LOOKUP_PREFIX.length);
+    const exchange = responder.open(c.req.method, segment === EVENTS ? EVENTS_PATH : LOOKUP_ROUTE, header);
+    if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return otherMethod(c, exchange);
+    const answer =
+      segment === EVENTS
+        ? answerEvents(exchange, rawQueryOf(c.req.raw), header)
+        : answerLookup(exchange, segment, header, (tell) => deps.whenLeft(c, tell));
+    return answer instanceof Promise ? answer.then((late) => respond(c, late)) : respond(c, answer);
   });
   for (const [path, render] of [
     ['/healthz', livenessReply],
@@ -63,7 +98,7 @@ export function createApp(deps: AppDeps): App {
     route(path, (c) => {
       const exchange = responder.open(c.req.method, path, headerReaderOf(c));
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return otherMethod(c, exchange);
-      const health = { draining: deps.phase() !== 'serving', ...deps.health() };
+      const health = { draining: life.phase() !== 'serving', ...deps.health() };
       const reply = render(responder.headers(exchange), health);
       return respond(c, responder.finish(exchange, reply, { isProbe: true }));
     });
@@ -107,15 +142,18 @@ export function createApp(deps: AppDeps): App {
     return respond(c, responder.finish(exchange, { status: 204, headers, body: null }));
   }
 
-  function respond(c: Context, reply: FinishedReply): Response {
-    const { status, headers, body } = reply;
+  function respond(c: Context, reply: FinishedReply | StreamReply): Response {
+    const { status, headers } = reply;
+    if ('feed' in reply) return new Response(readableOf(reply.feed), { status, headers });
     deps.handOver(c, reply);
-    return new Response(body, { status, headers });
+    return new Response(reply.body, { status, headers });
   }
 
   return {
     fetch: app.fetch,
-    lookup: (segment, header) => answerLookup(responder.open('GET', LOOKUP_ROUTE, header), segment, header),
+    lookup: (segment, header, whenLeft) =>
+      answerLookup(responder.open('GET', LOOKUP_ROUTE, header), segment, header, whenLeft),
+    events: (query, header) => answerEvents(responder.open('GET', EVENTS_PATH, header), query, header),
     refuse: (code, method, header) => refuse(responder.open(method, NO_ROUTE, header), code),
     refuseBare(status, method, header) {
       const exchange = responder.open(method, NO_ROUTE, header);
@@ -137,6 +175,12 @@ function rawPathOf(request: Request): string {
   // Node's adapter and the platform normalise dot segments (WHATWG URL); workerd by itself does not.
   // A host that no URL can have, as an empty one, must not matter either: only the path is parsed.
   return DOT_SEGMENT.test(path) ? new URL(`http://gateway${path}`).pathname : path;
+}
+
+/** The query as it came, without the question mark. */
+function rawQueryOf({ url }: Request): string {
+  const [, query = ''] = url.split('#', 1)[0]!.split(/\?(.*)/s, 2);
+  return query;
 }
 
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;

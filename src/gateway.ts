@@ -3,7 +3,7 @@
  * differs between them. Nothing here is shared by two compositions of one process.
  */
 import { hash } from 'node:crypto';
-import { type App, type AppDeps, createApp } from './app.ts';
+import { type App, createApp, type Runtime } from './app.ts';
 import type { Coalesce } from './cache/coalesce.ts';
 import { createMemoryStore, type MemoryStore } from './cache/memory-store.ts';
 import { createReadThrough, type Lookup, type ReadThrough } from './cache/read-through.ts';
@@ -24,6 +24,9 @@ import { createBulkhead } from './upstream/bulkhead.ts';
 import { type ChromaSource, createChromaSource } from './upstream/chroma-source.ts';
 import { createGuard, type Guard } from './upstream/guard.ts';
 import type { Transport } from './upstream/transport.ts';
+import { createHub, type HubOptions, tellingMemory } from './watch/hub.ts';
+import { createPlaces } from './watch/places.ts';
+import type { OpenWatch, Watch } from './watch/watch.ts';
 
 /** Contract §3: how many may wait for an upstream call, and how long, ms. */
 const QUEUE = 1_000;
@@ -49,6 +52,7 @@ export interface LookupParts extends Memory {
   readonly coalesce: Coalesce<Lookup>;
   /** What stands around Chroma; everything that contract §6 promises, unless given. */
   readonly guard?: ((chroma: ChromaSource) => Guard) | undefined;
+  readonly watching: Pick<HubOptions, 'perSecond' | 'rememberMs'>;
   /** Where terminal answers outlive the process. */
   readonly store?: Store | undefined;
   /** The guarded source, asked by one process of a fleet at a time. */
@@ -60,13 +64,15 @@ export interface LookupParts extends Memory {
 }
 
 export interface Lookups extends ReadThrough {
+  /** Everybody's: one poller per watched job. */
+  readonly watch: Watch;
   /** Present values for `/readyz`. */
-  health(): Omit<Health, 'draining'>;
+  health(): Omit<Health, 'draining' | 'watches'>;
 }
 
 /** From a configuration to answers about invocations: upstream, guard, tiers, read-through. */
 export function composeLookups(config: Config, parts: LookupParts): Lookups {
-  const { log, transport, coalesce, memory, lifetimes, store, foreign, tiersBehind = [] } = parts;
+  const { log, transport, coalesce, lifetimes, store, foreign, tiersBehind = [] } = parts;
   const calls = createUpstreamLog(log, Date.now, foreign);
   const chroma = createChromaSource({
     baseUrl: config.upstream.baseUrl,
@@ -79,9 +85,18 @@ export function composeLookups(config: Config, parts: LookupParts): Lookups {
   });
   const guard = parts.guard?.(chroma) ?? guardChroma(config, chroma);
   const source = parts.share?.(guard) ?? guard;
+  const memory = tellingMemory(parts.memory, (id, entry) => hub.learn(id, entry));
   const readThrough = createReadThrough({ memory, lifetimes, store, source, coalesce, now: Date.now });
+  const hub = createHub({
+    lookups: readThrough,
+    inFlightTtlMs: config.lifetimes.inFlightTtlMs,
+    ...parts.watching,
+    now: Date.now,
+    clock,
+  });
   return {
     ...readThrough,
+    watch: hub.watch,
     health: () => ({
       upstream: { ...guard.health(), ...calls.counts() },
       stores: [
@@ -94,23 +109,31 @@ export function composeLookups(config: Config, parts: LookupParts): Lookups {
 }
 
 /** What differs between the places where callers are served. */
-export type GatewayParts = LookupParts & Pick<AppDeps, 'phase' | 'readHeader' | 'handOver'>;
+export interface GatewayParts extends LookupParts, Runtime {
+  /** Where watching happens elsewhere: a watch of each request's own. */
+  readonly openWatch?: OpenWatch | undefined;
+}
 
 /** The whole gateway as an app, on top of {@link composeLookups}. */
 export function composeGateway(config: Config, parts: GatewayParts): App {
-  const { log, phase, readHeader, handOver } = parts;
+  const { watch, health, ...lookups } = composeLookups(config, parts);
+  const places = createPlaces(config.watchMax);
   return createApp({
-    ...composeLookups(config, parts),
+    ...parts,
+    ...lookups,
+    openWatch: parts.openWatch ?? (() => watch),
+    places,
+    health: () => ({ ...health(), watches: places.size() }),
     authenticate: createAuthenticateFor(config.auth),
     cors: createCorsPolicy(config.corsOrigins),
-    log,
-    phase,
-    readHeader,
-    handOver,
     now: Date.now,
+    clock,
     random: Math.random,
   });
 }
+
+/** ms, monotonic: a clock that is set back ends no stream early and delays no question. */
+const clock = () => performance.now();
 
 /** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (advisory V24). */
 export function scanFor(secrets: readonly string[]): SecretScan {
@@ -132,7 +155,7 @@ function guardChroma({ upstream }: Config, chroma: ChromaSource): Guard {
     }),
     deadlineMs: upstream.timeoutMs,
     retries: true,
-    now: () => performance.now(),
+    now: clock,
     random: Math.random,
   });
 }

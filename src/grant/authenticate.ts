@@ -5,7 +5,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import type { Failure } from '../domain/errors.ts';
-import { type Grant, type GrantTerm, MAX_TOKEN_BYTES } from '../domain/grant.ts';
+import { type GrantTerm, MAX_TOKEN_BYTES } from '../domain/grant.ts';
 import { createVerifyGrant, unauthorized, type VerifyOptions } from './verify.ts';
 
 /** A verified grant is looked at anew after this long, so that a withdrawn key does not outlive it by more. */
@@ -24,13 +24,19 @@ export interface CredentialHeaders {
   readonly chromaToken: string | undefined;
 }
 
+/** A verified grant as a caller showed it. */
+export interface ShownGrant extends GrantTerm {
+  /** As it came: whoever shows the same bytes is the same caller. Never logged. */
+  readonly token: string;
+}
+
 /**
  * Returns a grant at once when it is remembered, else a promise of one.
  * Throws, or rejects with, `unauthorized` or `auth_unavailable`; see {@link challengeOf}.
  */
-export type Authenticate = (headers: CredentialHeaders) => Grant | Promise<Grant>;
+export type Authenticate = (headers: CredentialHeaders) => ShownGrant | Promise<ShownGrant>;
 
-interface Remembered extends GrantTerm {
+interface Remembered extends ShownGrant {
   readonly verifyAgainAt: number;
 }
 
@@ -44,10 +50,10 @@ export function createAuthenticator(options: VerifyOptions): Authenticate {
     sizeCalculation: (_, shown) => 1_024 + 8 * shown.length,
   });
 
-  async function verifyAndRemember(shown: string, token: string): Promise<Grant> {
-    const term = await verify(token);
-    remembered.set(shown, { ...term, verifyAgainAt: now() + REMEMBER_MS });
-    return term.grant;
+  async function verifyAndRemember(shown: string, token: string): Promise<ShownGrant> {
+    const grant = { ...(await verify(token)), token };
+    remembered.set(shown, { ...grant, verifyAgainAt: now() + REMEMBER_MS });
+    return grant;
   }
 
   return (headers) => {
@@ -55,7 +61,7 @@ export function createAuthenticator(options: VerifyOptions): Authenticate {
     const known = remembered.get(shown);
     const at = now();
     if (known === undefined || at >= known.verifyAgainAt) return verifyAndRemember(shown, tokenOf(headers));
-    if (at < known.endsAt) return known.grant;
+    if (at < known.endsAt) return known;
     remembered.delete(shown);
     throw unauthorized('expired');
   };

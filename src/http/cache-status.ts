@@ -3,16 +3,16 @@ import { staleAtOf } from '../cache/entry.ts';
 import type { Lookup } from '../cache/read-through.ts';
 
 const CACHE = 'chroma-sync-gateway';
+const HIT = `${CACHE}; hit`;
 
-/** @param now epoch ms, for the `ttl` of a stale answer: seconds, negative, as its window has passed */
+/** @param now epoch ms, for the `ttl` of an answer that is past its freshness: seconds, negative */
 export function cacheStatusOf(lookup: Lookup, now: number): string {
   switch (lookup.cache) {
     case 'hit':
-      return `${CACHE}; hit`;
-    case 'stale': {
-      const ttl = Math.min(-1, Math.floor((staleAtOf(lookup.entry) - now) / 1000));
-      return `${CACHE}; hit; ttl=${ttl}; detail=stale-if-error`;
-    }
+      // What a wait ends in may be past its TTL: a watched job is asked about at its own pace.
+      return now < staleAtOf(lookup.entry) ? HIT : `${HIT}; ttl=${ttlOf(lookup, now)}`;
+    case 'stale':
+      return `${HIT}; ttl=${ttlOf(lookup, now)}; detail=stale-if-error`;
     case 'miss':
     case 'collapsed': {
       const fwd = lookup.revalidated ? 'stale' : 'uri-miss';
@@ -21,4 +21,8 @@ export function cacheStatusOf(lookup: Lookup, now: number): string {
       return `${CACHE}; fwd=${fwd}; fwd-status=200${stored}${collapsed}`;
     }
   }
+}
+
+function ttlOf({ entry }: Lookup, now: number): number {
+  return Math.min(-1, Math.floor((staleAtOf(entry) - now) / 1000));
 }

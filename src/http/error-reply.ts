@@ -8,13 +8,8 @@ import type { Reply, ResponseHeaders } from './exchange.ts';
  * @param random 0 … 1, for the jitter of `Retry-After`
  */
 export function errorReply(error: Failure, headers: ResponseHeaders, random: () => number): Reply {
-  const { status, message, retryable, retryAfter } = termsOf(error.code);
-  const body = JSON.stringify({
-    error: error.code,
-    message,
-    request_id: headers['X-Request-Id'],
-    retryable,
-  });
+  const { status, retryAfter } = termsOf(error.code);
+  const body = JSON.stringify(errorBody(error, headers['X-Request-Id']!));
   headers['Content-Type'] = 'application/json';
   headers['Content-Length'] = String(body.length);
   headers['Cache-Control'] = 'no-store';
@@ -23,6 +18,12 @@ export function errorReply(error: Failure, headers: ResponseHeaders, random: () 
   if (error.code === 'unauthorized') headers['WWW-Authenticate'] = challengeOf(error);
   if (error.code === 'shutting_down') headers.Connection = 'close';
   return { status, headers, body };
+}
+
+/** Chroma's own `{error, message}`, and two fields of ours. */
+export function errorBody({ code }: Failure, requestId: string) {
+  const { message, retryable } = termsOf(code);
+  return { error: code, message, request_id: requestId, retryable };
 }
 
 /** One of the whole seconds of a range, so that those who wait do not come back together. */

@@ -33,6 +33,9 @@ export interface FinishedReply extends Reply {
   readonly report: (wasSent: boolean) => void;
 }
 
+/** Registers what is called, once, when the caller goes away before its answer has left. */
+export type WhenLeft = (tell: () => void) => void;
+
 const REQUEST_ID = /^[A-Za-z0-9._-]{8,64}$/;
 
 /** The caller's request id when it is harmless in a header and a log line, else a new one. */

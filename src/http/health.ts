@@ -3,12 +3,14 @@ import type { MemorySize } from '../cache/memory-store.ts';
 import type { StoreHealth } from '../cache/store.ts';
 import type { UpstreamCounts } from '../telemetry/upstream-log.ts';
 import type { GuardHealth } from '../upstream/guard.ts';
+import type { PlacesSize } from '../watch/places.ts';
 import type { Reply, ResponseHeaders } from './exchange.ts';
 
 /** The body of `/readyz`, field by field in docs/operations.md. A sick upstream or store does not make us unready. */
 export interface Health {
   readonly draining: boolean;
   readonly upstream: GuardHealth & UpstreamCounts;
+  readonly watches: PlacesSize;
   readonly stores: readonly (StoreHealth & Partial<MemorySize>)[];
 }
 

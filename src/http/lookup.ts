@@ -2,22 +2,29 @@
  * One lookup from the caller's side: who asks, for what, what is known, what may be shown. Synchronous as
  * long as the grant is remembered and the entry fresh. May not know a runtime or how a route matched.
  */
-import type { Lookup } from '../cache/read-through.ts';
+import type { Entry } from '../cache/entry.ts';
+import type { Lookup, ReadThrough } from '../cache/read-through.ts';
+import type { Answer } from '../domain/answer.ts';
 import { Failure } from '../domain/errors.ts';
-import { coverOf, covers, type Grant } from '../domain/grant.ts';
-import { type InvocationId, parseInvocationId } from '../domain/job.ts';
-import type { Authenticate } from '../grant/authenticate.ts';
-import type { Exchange, FinishedReply, HeaderReader } from './exchange.ts';
+import { coverOf, covers } from '../domain/grant.ts';
+import { type InvocationId, type Job, parseInvocationId } from '../domain/job.ts';
+import type { ShownGrant } from '../grant/authenticate.ts';
+import type { Places } from '../watch/places.ts';
+import type { Admit } from './admission.ts';
+import { matchesEtag } from './conditional.ts';
+import type { Exchange, FinishedReply, HeaderReader, WhenLeft } from './exchange.ts';
 import { jobReply } from './job-reply.ts';
-import type { Phase, Responder } from './responder.ts';
+import type { Life } from './life.ts';
+import { waitOf } from './prefer.ts';
+import type { Responder } from './responder.ts';
+import type { HoldWait } from './wait.ts';
 
-export interface LookupsOptions {
-  /** A fresh answer at once, another one later; rejects with a `Failure`. */
-  readonly lookup: (id: InvocationId) => Lookup | Promise<Lookup>;
-  /** Without it every caller may read everything: `AUTH=none`. */
-  readonly authenticate?: Authenticate | undefined;
+export interface LookupsOptions extends Pick<ReadThrough, 'lookup'> {
+  readonly admit: Admit;
+  readonly holdWait: HoldWait;
+  readonly places: Places;
   readonly responder: Responder;
-  readonly phase: () => Phase;
+  readonly phase: Life['phase'];
   /** Epoch ms. */
   readonly now: () => number;
 }
@@ -27,81 +34,122 @@ export type AnswerLookup = (
   exchange: Exchange,
   segment: string,
   header: HeaderReader,
+  whenLeft: WhenLeft,
 ) => FinishedReply | Promise<FinishedReply>;
 
-export function createLookups(options: LookupsOptions): AnswerLookup {
-  const { lookup, authenticate, responder, phase, now } = options;
+/** One lookup while it is answered. */
+interface Question {
+  readonly exchange: Exchange;
+  readonly id: InvocationId;
+  readonly header: HeaderReader;
+  readonly shown: ShownGrant | undefined;
+}
 
-  function answer(
-    exchange: Exchange,
-    segment: string,
-    header: HeaderReader,
-  ): FinishedReply | Promise<FinishedReply> {
-    const fail = (thrown: unknown) => responder.fail(exchange, thrown);
-    try {
-      if (phase() === 'closing') throw new Failure('shutting_down');
-      if (authenticate === undefined) return find(exchange, segment, header, undefined);
-      const grant = authenticate({
-        authorization: header('authorization'),
-        chromaToken: header('x-chroma-token'),
-      });
-      return grant instanceof Promise
-        ? grant.then((verified) => find(exchange, segment, header, verified)).catch(fail)
-        : find(exchange, segment, header, grant);
-    } catch (thrown) {
-      return fail(thrown);
-    }
-  }
+export function createLookups(options: LookupsOptions): AnswerLookup {
+  const { lookup, admit, holdWait, places, responder, phase, now } = options;
 
   function find(
     exchange: Exchange,
     segment: string,
     header: HeaderReader,
-    grant: Grant | undefined,
+    whenLeft: WhenLeft,
+    shown: ShownGrant | undefined,
   ): FinishedReply | Promise<FinishedReply> {
     const id = parseInvocationId(segment);
     if (id === undefined) throw new Failure('invalid_id');
-    if (grant !== undefined && coverOf(grant, id) === 'uncovered') {
+    if (shown !== undefined && coverOf(shown.grant, id) === 'uncovered') {
       return responder.refuse(exchange, new Failure('not_found'), { invocationId: id });
     }
+    const question = { exchange, id, header, shown };
     const found = lookup(id);
-    return found instanceof Promise
-      ? wait(exchange, id, header, grant, found)
-      : show(exchange, id, header, grant, found);
+    const seconds = waitOf(header('prefer'));
+    if (seconds !== undefined) return wait(question, found, seconds, whenLeft);
+    return answer(question, found);
   }
 
-  async function wait(
-    exchange: Exchange,
-    id: InvocationId,
-    header: HeaderReader,
-    grant: Grant | undefined,
+  /** Held until there is news, unless there is already, or no room to hold it (contract §9). */
+  function wait(
+    question: Question,
+    found: Lookup | Promise<Lookup>,
+    seconds: number,
+    whenLeft: WhenLeft,
+  ): FinishedReply | Promise<FinishedReply> {
+    const { id, header, shown } = question;
+    const ifNoneMatch = header('if-none-match');
+    const isNews = ({ answer, etag, lifetimeClass }: Entry) =>
+      lifetimeClass !== 'in-flight' || !isVisible(question, answer) || isOther(etag, ifNoneMatch);
+    if (!(found instanceof Promise) && isNews(found.entry)) return show(question, found, seconds);
+
+    const refusal = places.refusalOf(shown?.token, 1);
+    if (refusal === 'full') return answer(question, found);
+    if (refusal === 'too_many') {
+      if (found instanceof Promise) found.catch(() => {}); // nobody waits for it
+      throw new Failure('too_many_watches');
+    }
+    const place = places.take(shown?.token, [id]);
+    const held = holdWait({
+      id,
+      ms: 1_000 * seconds,
+      found,
+      isNews,
+      grantEndsAt: shown?.endsAt ?? Infinity,
+      whenLeft,
+    }).finally(() => place.release(id));
+    return answer(question, held, seconds);
+  }
+
+  function answer(
+    question: Question,
+    found: Lookup | Promise<Lookup>,
+    waited?: number,
+  ): FinishedReply | Promise<FinishedReply> {
+    return found instanceof Promise ? answerLater(question, found, waited) : show(question, found, waited);
+  }
+
+  async function answerLater(
+    question: Question,
     found: Promise<Lookup>,
+    waited: number | undefined,
   ): Promise<FinishedReply> {
     try {
-      return show(exchange, id, header, grant, await found);
+      return show(question, await found, waited);
     } catch (failure) {
+      const { exchange, id } = question;
       const upstreamMs = now() - exchange.startedAt;
       return responder.fail(exchange, failure, { invocationId: id, cache: 'miss', upstreamMs });
     }
   }
 
-  /** Not covered equals missing, byte for byte: nobody learns which ids exist. */
-  function show(
-    exchange: Exchange,
-    invocationId: InvocationId,
-    header: HeaderReader,
-    grant: Grant | undefined,
-    found: Lookup,
-  ): FinishedReply {
+  /** @param waited the seconds of a wait that was accepted */
+  function show(question: Question, found: Lookup, waited?: number): FinishedReply {
+    const { exchange, id: invocationId, header } = question;
     const { cache, upstreamMs, entry } = found;
     const { answer } = entry;
-    if (answer.kind === 'missing' || (grant !== undefined && !covers(grant, invocationId, answer.scope))) {
+    if (!isVisible(question, answer)) {
       return responder.refuse(exchange, new Failure('not_found'), { invocationId, cache, upstreamMs });
     }
     const headers = responder.headers(exchange);
+    if (waited !== undefined) headers['Preference-Applied'] = `wait=${waited}`;
     const reply = jobReply(found, answer, header('if-none-match'), headers, now());
     return responder.finish(exchange, reply, { invocationId, cache, upstreamMs });
   }
 
-  return answer;
+  return (exchange, segment, header, whenLeft) => {
+    try {
+      if (phase() === 'closing') throw new Failure('shutting_down');
+    } catch (thrown) {
+      return responder.fail(exchange, thrown);
+    }
+    return admit(exchange, header, (shown) => find(exchange, segment, header, whenLeft, shown));
+  };
+}
+
+/** Not covered equals missing, byte for byte: nobody learns which ids exist. */
+function isVisible({ shown, id }: Question, answer: Answer): answer is Job {
+  return answer.kind === 'job' && (shown === undefined || covers(shown.grant, id, answer.scope));
+}
+
+/** Whether a caller that holds what `If-None-Match` names has not got this. */
+function isOther(etag: string, ifNoneMatch: string | undefined): boolean {
+  return ifNoneMatch !== undefined && ifNoneMatch.trim() !== '*' && !matchesEtag(ifNoneMatch, etag);
 }

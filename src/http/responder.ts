@@ -16,9 +16,6 @@ import {
   requestIdOf,
 } from './exchange.ts';
 
-/** Where the process stands in its life: `draining` still works, `closing` finishes what is in flight. */
-export type Phase = 'serving' | 'draining' | 'closing';
-
 export interface ResponderOptions {
   readonly cors: CorsPolicy;
   readonly log: Log;

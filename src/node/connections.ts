@@ -4,6 +4,7 @@
  */
 import type { Server, ServerResponse } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { type Connection, createPipelining, type Pipelining, type Waiting } from './pipelining.ts';
 
 export interface Connections extends Pick<Pipelining, 'startTurn' | 'hold'> {
@@ -19,6 +20,16 @@ export interface Connections extends Pick<Pipelining, 'startTurn' | 'hold'> {
    */
   close(graceMs: number): Promise<void>;
   isClosing(): boolean;
+  /**
+   * Writes a farewell after every answer that is still to leave, and then ends the connection.
+   * @param wasWritten called once, when that is known
+   */
+  endWith(
+    connection: Connection,
+    stream: Duplex,
+    farewell: string,
+    wasWritten: (isTrue: boolean) => void,
+  ): void;
 }
 
 const SWEEP_MS = 50;
@@ -91,6 +102,23 @@ export function createConnections(server: Server, leave: () => void): Connection
       return waiting;
     },
     isClosing: () => closing,
+    endWith(connection, stream, farewell, wasWritten) {
+      const { socket } = connection;
+      settle(connection);
+      const newest = connection.waiting.at(-1)?.outgoing;
+      const end = () => {
+        const canWrite = !socket.destroyed && stream.writable;
+        wasWritten(canWrite);
+        if (!canWrite) return;
+        stream.write(farewell);
+        endGently(socket);
+      };
+      // After an answer that is already the last nothing is written.
+      if (newest === undefined) end();
+      else if (newest.shouldKeepAlive && !connection.isOver) newest.once('close', end);
+      else wasWritten(false);
+      connection.isOver = true;
+    },
     close(graceMs) {
       closing = true;
       for (const connection of standing) endAfterNewest(connection);
@@ -115,7 +143,7 @@ export function createConnections(server: Server, leave: () => void): Connection
  * Ends a connection once all is written, and reads on for a while (RFC 9112 §9.6), so that what a caller still sends
  * costs it no answer.
  */
-export function endGently(socket: Socket): void {
+function endGently(socket: Socket): void {
   socket.end();
   socket.resume();
   const over = setTimeout(() => socket.destroy(), LINGER_MS).unref();
@@ -126,4 +154,13 @@ export function endGently(socket: Socket): void {
 export function report(waiting: Waiting, wasSent: boolean): void {
   waiting.reply?.report(wasSent);
   waiting.reply = undefined;
+}
+
+/**
+ * Calls `tell` when the caller goes away before its answer has left. A half-close counts: who watches has nothing more
+ * to ask, and a client that gives up looks the same.
+ */
+export function onceLeft(socket: Socket, outgoing: ServerResponse, tell: () => void): void {
+  socket.once('close', tell).once('end', tell);
+  outgoing.once('close', () => socket.off('close', tell).off('end', tell));
 }

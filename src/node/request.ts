@@ -2,7 +2,7 @@
  * Requests as Node's parser gives them: which of them it should not have let pass, and how they read. Answers nothing.
  */
 import type { IncomingMessage } from 'node:http';
-import { LOOKUP_PREFIX } from '../app.ts';
+import { EVENTS_PATH, LOOKUP_PREFIX } from '../app.ts';
 
 /** Header fields of one request. */
 export const MAX_HEADERS = 100;
@@ -15,6 +15,13 @@ export function plainLookupOf(url = ''): string | undefined {
   const isPlain = url.startsWith(LOOKUP_PREFIX) && (url.length === end || url[end] === '?');
   const segment = isPlain ? url.slice(LOOKUP_PREFIX.length, end) : '/';
   return segment.includes('/') ? undefined : segment;
+}
+
+/** The query of `/api/v1/invocations/events` as it came; other forms need the router. */
+export function plainStreamOf(url = ''): string | undefined {
+  const isPlain =
+    url.startsWith(EVENTS_PATH) && (url.length === EVENTS_PATH.length || url[EVENTS_PATH.length] === '?');
+  return isPlain ? url.slice(EVENTS_PATH.length + 1) : undefined;
 }
 
 /** By lower-case name; several of one name come joined by `, `. */

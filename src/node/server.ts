@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import type { App } from '../app.ts';
 import type { FinishedReply } from '../http/exchange.ts';
-import { createConnections, endGently, report } from './connections.ts';
+import { createConnections, onceLeft, report } from './connections.ts';
 import type { Connection, ParserError, Waiting } from './pipelining.ts';
 import { refusedByParser, textOf } from './raw-answer.ts';
 import {
@@ -18,7 +18,9 @@ import {
   isMalformed,
   MAX_HEADERS,
   plainLookupOf,
+  plainStreamOf,
 } from './request.ts';
+import { createStreams } from './stream.ts';
 
 export interface NodeServerOptions {
   readonly app: App;
@@ -47,6 +49,7 @@ const MAX_CONNECTIONS = 20_000;
 export function createNodeServer(options: NodeServerOptions): NodeServer {
   const { app, routedReply, takesHost, answerWithinMs } = options;
   const listener = getRequestListener(app.fetch);
+  const beginStream = createStreams();
   const server = createServer({
     maxHeaderSize: 16_896, // a value of 16 KiB with a request around it (#50); 17 KB are refused (#25)
     headersTimeout: HEADERS_TIMEOUT_MS,
@@ -84,15 +87,37 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
       outgoing.shouldKeepAlive = false;
       connection.isOver = true;
     }
-    const segment = incoming.method === 'GET' ? plainLookupOf(incoming.url) : undefined;
-    if (refusal === undefined && segment === undefined) {
-      void route(incoming, waiting);
-      return;
-    }
+    const isGet = refusal === undefined && incoming.method === 'GET';
+    const segment = isGet ? plainLookupOf(incoming.url) : undefined;
     // Without a Request, a Response and a router in between a hit costs a fifth less (docs/performance.md).
-    const reply = refusal ?? app.lookup(segment!, header);
-    if (reply instanceof Promise) void reply.then((late) => send(waiting, late));
+    const reply =
+      segment === undefined
+        ? refusal
+        : app.lookup(segment, header, (tell) => onceLeft(incoming.socket, outgoing, tell));
+    if (reply instanceof Promise) {
+      outlastWait(incoming);
+      void reply.then((late) => send(waiting, late));
+    } else if (reply !== undefined) {
+      send(waiting, reply);
+    } else {
+      const query = isGet ? plainStreamOf(incoming.url) : undefined;
+      void (query === undefined ? route(incoming, waiting) : stream(waiting, query, header));
+    }
+  }
+
+  async function stream(
+    waiting: Waiting,
+    query: string,
+    header: (name: string) => string | undefined,
+  ): Promise<void> {
+    const reply = await app.events(query, header);
+    if ('feed' in reply) beginStream(waiting.connection.socket, waiting.outgoing, reply);
     else send(waiting, reply);
+  }
+
+  /** A caller that prefers to wait is silent for as long. */
+  function outlastWait({ headers, socket }: IncomingMessage): void {
+    if (headers.prefer !== undefined) socket.setTimeout(Math.max(IDLE_SOCKET_MS, server.timeout));
   }
 
   /** The adapter writes by itself, which shows at the end only. */
@@ -107,6 +132,7 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
       report(waiting, !connection.socket.destroyed);
     });
     forgetOrigin(incoming);
+    outlastWait(incoming);
     await listener(incoming, outgoing);
     takeReply();
     if (connection.socket.destroyed) report(waiting, false);
@@ -122,33 +148,6 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
     return isGood ? undefined : app.refuse('invalid_request', method, header);
   }
 
-  /**
-   * Written after every answer that is still to leave, and then the connection ends.
-   * @param wasWritten called once, when that is known
-   */
-  function endWith(
-    connection: Connection,
-    stream: Duplex,
-    farewell: string,
-    wasWritten: (isTrue: boolean) => void,
-  ): void {
-    const { socket } = connection;
-    connections.settle(connection);
-    const newest = connection.waiting.at(-1)?.outgoing;
-    const end = () => {
-      const canWrite = !socket.destroyed && stream.writable;
-      wasWritten(canWrite);
-      if (!canWrite) return;
-      stream.write(farewell);
-      endGently(socket);
-    };
-    // After an answer that is already the last nothing is written.
-    if (newest === undefined) end();
-    else if (newest.shouldKeepAlive && !connection.isOver) newest.once('close', end);
-    else wasWritten(false);
-    connection.isOver = true;
-  }
-
   server.on('request', onRequest);
   server.on('checkExpectation', onRequest); // an expectation that nobody knows changes nothing (#143)
   server.on('connect', (incoming: IncomingMessage, stream: Duplex) => {
@@ -158,13 +157,13 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
     socket.setTimeout(server.timeout, () => socket.destroy());
     const header = (name: string) => headerOf(incoming, name);
     const reply = refusalOf(incoming, header) ?? app.refuse('method_not_allowed', 'CONNECT', header);
-    endWith(connections.of(socket), stream, textOf(reply), reply.report);
+    connections.endWith(connections.of(socket), stream, textOf(reply), reply.report);
   });
   // Answers that were given leave first, and what the parser refuses is told after them (#142).
   server.on('clientError', (error: ParserError, stream: Duplex) => {
     const connection = connections.of(stream as Connection['socket']);
     if (connections.hold(connection, error) || connection.isOver) return;
-    if (stream.writable) endWith(connection, stream, refusedByParser(error.code), () => {});
+    if (stream.writable) connections.endWith(connection, stream, refusedByParser(error.code), () => {});
     else stream.destroy();
   });
 

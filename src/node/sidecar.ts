@@ -10,9 +10,10 @@ import type { Config } from '../config/config.ts';
 import { isLoopbackHost } from '../domain/loopback.ts';
 import { composeGateway, createMemory } from '../gateway.ts';
 import type { FinishedReply } from '../http/exchange.ts';
-import type { Phase } from '../http/responder.ts';
+import { createLife } from '../http/life.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createUndiciTransport } from '../upstream/undici/transport.ts';
+import { onceLeft } from './connections.ts';
 import { openStore } from './open-store.ts';
 import { headerOf } from './request.ts';
 import { createNodeServer } from './server.ts';
@@ -28,6 +29,9 @@ export interface Sidecar {
 
 /** Beyond the deadline, before a socket that takes nothing is given up. */
 const SOCKET_SLACK_MS = 5_000;
+/** Contract §10: five seconds after the last watcher nothing is left. */
+const REMEMBER_WATCH_MS = 4_000;
+const STREAM_LIFETIME_MS = 600_000;
 
 export async function createSidecar(config: Config, log: Log): Promise<Sidecar> {
   const { upstream } = config;
@@ -36,16 +40,19 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
   const client = createUndiciTransport(upstream.origin, upstream.maxConcurrency, upstream.timeoutMs);
   const routed = new WeakMap<ServerResponse, FinishedReply>();
   type NodeContext = Context<{ Bindings: HttpBindings }>;
-  let phase: Phase = 'serving';
+  const life = createLife();
   const app = composeGateway(config, {
     ...memory,
     ...opened,
     log,
     transport: client.transport,
     coalesce: createCoalesce<Lookup>(),
-    phase: () => phase,
+    watching: { perSecond: config.watchRate, rememberMs: REMEMBER_WATCH_MS },
+    streamLifetimeMs: STREAM_LIFETIME_MS,
+    life,
     readHeader: (c: NodeContext, name) => headerOf(c.env.incoming, name),
     handOver: (c: NodeContext, reply) => void routed.set(c.env.outgoing, reply),
+    whenLeft: (c: NodeContext, tell) => onceLeft(c.env.incoming.socket, c.env.outgoing, tell),
   });
 
   const { server, close } = createNodeServer({
@@ -62,11 +69,9 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
   return {
     app,
     server,
-    drain() {
-      phase = 'draining';
-    },
+    drain: life.drain,
     async close(graceMs) {
-      phase = 'closing';
+      life.close();
       await close(graceMs);
       await opened.store?.close();
       await client.close();

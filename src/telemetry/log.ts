@@ -31,6 +31,14 @@ export interface RequestStart {
   readonly startedAt: number;
 }
 
+/** How a stream ended. */
+export interface StreamEnd {
+  /** How many were sent, the last one that says why it ends aside. */
+  readonly events: number;
+  /** One word. */
+  readonly reason: string;
+}
+
 /** How a request ended; `cache` and `invocationId` where it got that far. */
 export interface RequestEnd {
   readonly status: number;
@@ -40,6 +48,7 @@ export interface RequestEnd {
   readonly upstreamMs: number;
   /** A probe's good answer, which nobody needs to read: the line is for `debug`. */
   readonly isProbe?: boolean | undefined;
+  readonly stream?: StreamEnd | undefined;
 }
 
 export interface Log {
@@ -79,12 +88,13 @@ export function createLog({ level, write, secrets, now }: LogOptions): Log {
       if (LOG_LEVELS[word] < threshold) return;
       const time = now();
       const code = end.code === undefined ? '' : `,"code":"${end.code}"`;
+      const stream = end.stream && `,"events":${end.stream.events},"reason":"${end.stream.reason}"`;
       const id = end.invocationId === undefined ? '' : `,"invocationId":"${end.invocationId}"`;
       write(
         `{"level":"${word}","time":${time},"msg":"request","requestId":"${start.requestId}",` +
           `"method":"${safeMethod(start.method)}","route":"${start.route}","status":${end.status}${code}${id},` +
           `"cache":"${end.cache}","durationMs":${Math.max(0, time - start.startedAt)},` +
-          `"upstreamMs":${Math.max(0, end.upstreamMs)}}\n`,
+          `"upstreamMs":${Math.max(0, end.upstreamMs)}${stream ?? ''}}\n`,
       );
     },
     event(word, msg, fields) {

@@ -3,19 +3,26 @@ import { DurableObject } from 'cloudflare:workers';
 import { createCoalesce } from '../cache/coalesce.ts';
 import type { Lookup } from '../cache/read-through.ts';
 import { parseConfig } from '../config/config.ts';
+import { sourced } from '../domain/answer.ts';
 import { asFailure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { composeLookups, createMemory, type Lookups } from '../gateway.ts';
-import { createObjectReplies, type ObjectReply } from '../stores/object/protocol.ts';
+import { createObjectReplies, type ObjectReply, type Told } from '../stores/object/protocol.ts';
 import { createObjectStore } from '../stores/object/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createFetchTransport } from '../upstream/fetch-transport.ts';
+import { holdUntilNews } from '../watch/held.ts';
 import { createWorkerLog, foreign } from './log.ts';
 
 /** What the Worker needs beside the variables of contract §3. */
 export interface Bindings extends Readonly<Record<string, unknown>> {
   readonly INVOCATIONS: DurableObjectNamespace<InvocationObject>;
 }
+
+/** Contract §10: nobody knows whether a caller is still there, so no call is held for longer. */
+const MAX_HOLD_MS = 20_000;
+/** With the longest hold less than the 30 s that the contract allows. */
+const REMEMBER_WATCH_MS = 9_000;
 
 /** One invocation's object: asks Chroma for every isolate, and keeps a terminal answer for ever. */
 export class InvocationObject extends DurableObject<Bindings> {
@@ -33,6 +40,7 @@ export class InvocationObject extends DurableObject<Bindings> {
       log: this.#log,
       transport: createFetchTransport(fetch),
       coalesce: createCoalesce<Lookup>(),
+      watching: { perSecond: Infinity, rememberMs: REMEMBER_WATCH_MS },
       store: createObjectStore(ctx.storage.kv, memory.lifetimes),
       foreign,
     });
@@ -42,6 +50,18 @@ export class InvocationObject extends DurableObject<Bindings> {
   async recall(id: InvocationId): Promise<ObjectReply | undefined> {
     const known = await this.#lookups.recall(id);
     return known && this.#replyOf(Promise.resolve(known));
+  }
+
+  /** As `ObjectStub.watch`. */
+  async watch(id: InvocationId, told: Told, holdMs: number): Promise<ObjectReply | undefined> {
+    const state = await holdUntilNews(this.#lookups.watch, id, told, Math.min(holdMs, MAX_HOLD_MS));
+    if (state === undefined) return undefined;
+    const { entry, failure } = state;
+    return this.#replyOf(
+      entry === undefined
+        ? Promise.reject(failure)
+        : Promise.resolve({ ...sourced(entry, 'hit', true), failure }),
+    );
   }
 
   /** The Worker's question; its outcome, good or bad, is a plain value. */

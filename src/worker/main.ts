@@ -9,15 +9,19 @@ import type { Lookup } from '../cache/read-through.ts';
 import { type Config, ConfigError, parseConfig } from '../config/config.ts';
 import { parseOrigins } from '../config/origin.ts';
 import { Failure } from '../domain/errors.ts';
+import type { InvocationId } from '../domain/job.ts';
 import { composeGateway, createMemory } from '../gateway.ts';
 import { createCorsPolicy, PREFLIGHT_HEADERS } from '../http/cors.ts';
 import { errorReply } from '../http/error-reply.ts';
 import { baseHeaders, requestIdOf } from '../http/exchange.ts';
+import { ENDLESS } from '../http/life.ts';
+import type { ObjectStub } from '../stores/object/protocol.ts';
 import { createObjectSource } from '../stores/object/source.ts';
 import { createBulkhead } from '../upstream/bulkhead.ts';
 import type { ChromaSource } from '../upstream/chroma-source.ts';
 import { createFetchTransport } from '../upstream/fetch-transport.ts';
 import { createGuard, type Guard } from '../upstream/guard.ts';
+import { createRemote } from '../watch/remote.ts';
 import type { Bindings } from './invocation-object.ts';
 import { createWorkerLog, foreign } from './log.ts';
 
@@ -26,6 +30,8 @@ export { InvocationObject } from './invocation-object.ts';
 /** An object may take a little longer than its own deadline, the isolate a little longer than the object, ms. */
 const OBJECT_SLACK_MS = 250;
 const ISOLATE_SLACK_MS = 500;
+/** Contract §10. */
+const STREAM_LIFETIME_MS = 240_000;
 
 /** One per isolate, made by the first request: an isolate's bindings never change. */
 let app: App | undefined;
@@ -47,24 +53,34 @@ export default {
 
 function createWorkerApp(env: Bindings): App {
   const config = parseConfig(env, 'workers');
+  const memory = createMemory(config);
+  const stubOf = (id: InvocationId) => env.INVOCATIONS.getByName(`${config.partition}:${id}`);
   return composeGateway(config, {
-    ...createMemory(config),
+    ...memory,
     log: createWorkerLog(config),
     transport: createFetchTransport(fetch),
     coalesce: createSolitaryLoads<Lookup>(),
-    guard: (chroma) => guardObjects(config, env, chroma),
+    guard: (chroma) => guardObjects(config, stubOf, chroma),
+    watching: { perSecond: Infinity, rememberMs: 0 }, // its own hub is never asked
+    openWatch: () => createRemote({ ...memory, stubOf, now: Date.now, clock: () => performance.now() }),
     tiersBehind: [{ tier: 'object', ok: true }],
     foreign,
-    phase: () => 'serving',
+    life: ENDLESS,
+    streamLifetimeMs: STREAM_LIFETIME_MS,
     readHeader: (c, name) => c.req.raw.headers.get(name) ?? undefined,
     handOver: (_c, reply) => reply.report(true),
+    whenLeft: () => {}, // the platform does not tell
   });
 }
 
 /** The objects in Chroma's place: each guards Chroma by itself, so nothing is tried twice here. */
-function guardObjects({ upstream, partition }: Config, env: Bindings, direct: ChromaSource): Guard {
+function guardObjects(
+  { upstream }: Config,
+  stubOf: (id: InvocationId) => ObjectStub,
+  direct: ChromaSource,
+): Guard {
   const objects = createObjectSource({
-    stubOf: (id) => env.INVOCATIONS.getByName(`${partition}:${id}`),
+    stubOf,
     direct,
     // Nobody may wait here: one request cannot wake another in an isolate.
     bulkhead: createBulkhead({ slots: upstream.maxConcurrency, queue: 0, queueTimeoutMs: 0 }),
