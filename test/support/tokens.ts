@@ -52,9 +52,9 @@ export async function outcomeOfHeaders(
 ): Promise<Outcome> {
   let atOnce = true;
   try {
-    const grant = authenticate({ authorization: undefined, chromaToken: undefined, ...headers });
-    atOnce = !(grant instanceof Promise);
-    return { grant: await grant, atOnce };
+    const shown = authenticate({ authorization: undefined, chromaToken: undefined, ...headers });
+    atOnce = !(shown instanceof Promise);
+    return { grant: (await shown).grant, atOnce };
   } catch (thrown) {
     const error = asFailure(thrown);
     return error.code === 'unauthorized'

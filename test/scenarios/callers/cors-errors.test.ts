@@ -7,7 +7,7 @@ import { createSimulator, type Simulator } from '../../../simulator/simulator.ts
 import { ERROR_CODES, type ErrorCode } from '../../../src/domain/errors.ts';
 import { type Asked, ask, askAt, isRefused, newId } from '../../support/ask.ts';
 import { type Env, type Gateway, RUNTIMES, startNode, startWorkerd, TOKEN } from '../../support/gateway.ts';
-import { bearer, GRANT_ENV, signNow } from '../../support/grants.ts';
+import { bearer, GRANT_ENV, grantFor, signNow } from '../../support/grants.ts';
 import { ec } from '../../support/identity-provider.ts';
 import { bodyIn, converse, headersIn, open, statuses } from '../../support/raw-socket.ts';
 import { APP, expectReadable } from '../../support/refusals.ts';
@@ -97,6 +97,19 @@ describe.each(RUNTIMES)('errors for a browser on %s', (runtime) => {
     not_found: [404, () => fromApp('plain')],
     unknown_route: [404, () => fromApp('plain', `${newId()}/x`)],
     method_not_allowed: [405, () => fromApp('plain', newId(), { method: 'DELETE' })],
+    too_many_watches: [
+      429,
+      async () => {
+        const wait = { headers: { ...bearer(grantFor('*')), prefer: 'wait=5' } };
+        const ids = Array.from({ length: 501 }, () => simulator.addJob({ state: 'pending' }));
+        const asked = ids.map((id) => fromApp('guarded', id, wait));
+        const refused = await Promise.any(
+          asked.map(async (one) => ((await one).status === 429 ? one : Promise.reject(new Error('held')))),
+        );
+        await Promise.all(asked);
+        return refused;
+      },
+    ],
     internal: [500, () => fromApp('broken', simulator.addJob({ state: 'complete' }))],
     upstream_rejected: [502, status(400)],
     upstream_auth: [502, () => failing({ type: 'status', status: 401 }, 'refused')],

@@ -5,7 +5,9 @@ import { type App, type AppDeps, createApp } from '../../../src/app.ts';
 import { Failure } from '../../../src/domain/errors.ts';
 import { createSecretScan } from '../../../src/domain/secret-scan.ts';
 import { createCorsPolicy } from '../../../src/http/cors.ts';
+import { ENDLESS } from '../../../src/http/life.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
+import { createPlaces } from '../../../src/watch/places.ts';
 import { newId } from '../../support/jobs.ts';
 
 const SECRET = 'ck-Canary+Token/0123456789';
@@ -29,9 +31,16 @@ function appWith(change: Partial<AppDeps>): App {
     }),
     health: () => ({
       upstream: { breaker: 'closed', calls: 0, failures: 0, contractDrift: 0 },
+      watches: { held: 0, invocations: 0 },
       stores: [],
     }),
-    phase: () => 'serving',
+    known: () => undefined,
+    openWatch: () => () => () => {},
+    places: createPlaces(1),
+    streamLifetimeMs: 1_000,
+    life: ENDLESS,
+    whenLeft: () => {},
+    clock: () => performance.now(),
     readHeader: (c: Context, name) => c.req.raw.headers.get(name) ?? undefined,
     handOver: (_c, reply) => reply.report(true),
     now: Date.now,
@@ -52,7 +61,11 @@ async function ask(app: App, path = `/api/v1/invocations/${newId()}`, method = '
 
 /** The same question on the short way that Node's server takes. */
 async function askShort(app: App): Promise<Response> {
-  const { status, headers, body, report } = await app.lookup(newId(), (name) => HEADERS[name]);
+  const { status, headers, body, report } = await app.lookup(
+    newId(),
+    (name) => HEADERS[name],
+    () => {},
+  );
   report(true);
   return new Response(body, { status, headers });
 }
@@ -123,7 +136,7 @@ const BROKEN: readonly [string, () => Partial<AppDeps>][] = [
     }),
   ],
   ['authenticate rejects', () => ({ authenticate: () => Promise.reject(boom()) })],
-  ['phase throws', () => ({ phase: firstThrows(() => 'serving' as const) })],
+  ['phase throws', () => ({ life: { ...ENDLESS, phase: firstThrows(ENDLESS.phase) } })],
 ];
 
 describe('#128 a throw in any module', () => {
@@ -156,7 +169,7 @@ describe('#128 a throw in any module', () => {
         },
       }),
     ],
-    ['the phase', '/readyz', () => ({ phase: firstThrows(() => 'serving' as const) })],
+    ['the phase', '/readyz', () => ({ life: { ...ENDLESS, phase: firstThrows(ENDLESS.phase) } })],
     [
       'CORS on an unknown route',
       '/nowhere',

@@ -29,6 +29,8 @@ describe('defaults (contract §3)', () => {
       corsOrigins: [],
       logLevel: 'info',
       shutdownDelayMs: 0,
+      watchMax: 10_000,
+      watchRate: 50,
       secrets: [CANARY],
       warnings: [],
     } satisfies Config);
@@ -53,6 +55,8 @@ const WHOLE: readonly [name: string, min: number, max: number, of: (config: Conf
   ['CACHE_STALE_IF_ERROR_MS', 0, SIZE, (config) => config.lifetimes.staleIfErrorMs],
   ['CACHE_MAX_BYTES', 1, SIZE, (config) => config.cacheMaxBytes],
   ['SHUTDOWN_DELAY_MS', 0, TIMER, (config) => config.shutdownDelayMs],
+  ['WATCH_MAX', 0, SIZE, (config) => config.watchMax],
+  ['WATCH_RATE', 1, SIZE, (config) => config.watchRate],
 ];
 
 describe.each(WHOLE)('%s', (name, min, max, of) => {

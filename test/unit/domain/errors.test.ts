@@ -20,6 +20,7 @@ const CONTRACT = {
   upstream_unavailable: [503, [1, 5], true],
   upstream_rate_limited: [503, 10, true],
   upstream_timeout: [504, 2, true],
+  too_many_watches: [429, 5, true],
   overloaded: [503, [1, 3], true],
   shutting_down: [503, 1, true],
   auth_unavailable: [503, 5, true],

@@ -33,7 +33,7 @@ async function listen(app: App): Promise<Server> {
 
 const UUID = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 
-it('a plain lookup goes around the adapter, every other form through it', async () => {
+it('a plain lookup and a stream go around the adapter, every other form through it', async () => {
   const seen: string[] = [];
   const app: App = {
     fetch: (request: Request) => {
@@ -42,6 +42,10 @@ it('a plain lookup goes around the adapter, every other form through it', async 
     },
     lookup: (segment) => {
       seen.push(`lookup ${segment}`);
+      return { status: 200, headers: { 'Content-Length': '2' }, body: 'ok', report() {} };
+    },
+    events: (query) => {
+      seen.push(`events ${query}`);
       return { status: 200, headers: { 'Content-Length': '2' }, body: 'ok', report() {} };
     },
     refuse: () => NO,
@@ -54,6 +58,9 @@ it('a plain lookup goes around the adapter, every other form through it', async 
     `/api/v1/invocations/${UUID}?a=1`,
     `/api/v1/invocations/${UUID}x`,
     `/api/v1/invocations/x`,
+    '/api/v1/invocations/events',
+    `/api/v1/invocations/events?id=${UUID}`,
+    '/api/v1/invocations/eventsx',
     '/healthz',
   ];
   for (const path of paths) await fetch(base + path);
@@ -63,6 +70,9 @@ it('a plain lookup goes around the adapter, every other form through it', async 
     `lookup ${UUID}`,
     `fetch /api/v1/invocations/${UUID}x`,
     'fetch /api/v1/invocations/x',
+    'events ',
+    `events id=${UUID}`,
+    'fetch /api/v1/invocations/eventsx',
     'fetch /healthz',
     `fetch /api/v1/invocations/${UUID}`,
   ]);
@@ -86,6 +96,7 @@ it('what one turn of the event loop has answered goes out at its end, hits and l
       seen.push(`${segment.at(-1)} asked`);
       return segment.endsWith('1') ? late.promise : replyOf(segment.at(-1)!);
     },
+    events: () => NO,
     refuse: () => NO,
     refuseBare: () => NO,
   };
@@ -128,10 +139,18 @@ it.each<[string, Env, () => Record<string, string>]>([
     );
     const id = simulator.addJob({ state: 'complete' });
     const headers = credential();
-    const miss = sidecar.app.lookup(id, (name) => headers[name]);
+    const miss = sidecar.app.lookup(
+      id,
+      (name) => headers[name],
+      () => {},
+    );
     expect(miss).toBeInstanceOf(Promise);
     await miss;
-    const hit = sidecar.app.lookup(id, (name) => headers[name]);
+    const hit = sidecar.app.lookup(
+      id,
+      (name) => headers[name],
+      () => {},
+    );
     expect(hit).not.toBeInstanceOf(Promise);
     expect(hit).toMatchObject({ status: 200, body: expect.stringContaining(id) });
     expect(Object.getPrototypeOf((hit as { headers: object }).headers)).toBe(Object.prototype);
