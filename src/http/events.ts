@@ -80,11 +80,11 @@ export function createEvents(options: EventsOptions): AnswerEvents {
       clock,
       release: place.release,
       ended(reason, events) {
-        isClosed();
+        stopListening();
         responder.finish(exchange, begun, { stream: { reason, events } }).report(true);
       },
     });
-    const isClosed = life.whenClosing(() => feed.end('shutdown'));
+    const stopListening = life.whenClosing(() => feed.end('shutdown'));
     if (isFull) feed.end('overloaded');
     return { status: 200, headers, feed };
   }

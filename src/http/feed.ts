@@ -84,7 +84,7 @@ export function createFeed(options: FeedOptions): Feed {
     silentAt = at + SILENCE_MS;
     livesUntil = at + lifetimeMs;
     grantEndsAt = at + grantMs;
-    const watch = openWatch();
+    const watch = openWatch(() => end('lifetime'));
     for (const id of ids) {
       const job: WatchedJob = { id, state: undefined, etag: undefined, isTroubled: false, stop: undefined };
       jobs.add(job);

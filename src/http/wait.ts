@@ -42,7 +42,7 @@ export function createWaits({ openWatch, known, whenClosing, now }: WaitsOptions
     function first(lookup: Lookup): void {
       state = lookup;
       if (isTimeUp || isNews(lookup.entry)) resolve(lookup);
-      else stop = openWatch()(id, learn, ms);
+      else stop = openWatch(timeIsUp)(id, learn, ms);
     }
 
     function learn(news: JobState): void {
@@ -68,7 +68,7 @@ export function createWaits({ openWatch, known, whenClosing, now }: WaitsOptions
 
     const expire = () => reject(new Failure('unauthorized', { flaw: 'expired' }));
     const timer = grantMs < ms ? setTimeout(expire, grantMs) : setTimeout(timeIsUp, ms);
-    const isClosed = whenClosing(timeIsUp);
+    const stopListening = whenClosing(timeIsUp);
     whenLeft(timeIsUp);
     if (found instanceof Promise) found.then(first, reject);
     else first(found);
@@ -76,7 +76,7 @@ export function createWaits({ openWatch, known, whenClosing, now }: WaitsOptions
       return await promise;
     } finally {
       clearTimeout(timer);
-      isClosed();
+      stopListening();
       stop?.();
     }
   };

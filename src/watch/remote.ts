@@ -16,6 +16,8 @@ import { within } from '../upstream/within.ts';
 import type { Stop, Tell, Watch } from './watch.ts';
 
 export interface RemoteOptions {
+  /** As in `OpenWatch`. */
+  readonly spent: () => void;
   readonly stubOf: (id: InvocationId) => Pick<ObjectStub, 'watch'>;
   /** The isolate's own: what an object tells is kept there too. */
   readonly memory: MemoryStore;
@@ -41,6 +43,8 @@ const SLACK_MS = 5_000;
 const RETRY_MS = 2_000;
 /** The bound of `setTimeout` itself. */
 const MAX_TIMER_MS = 2_147_483_647;
+/** What the platform says when a request has made as many calls as its plan allows. */
+const SPENT = /too many subrequests/i;
 const NOTHING: Told = { isTroubled: false };
 
 /** What is known of one watched job, and what its caller was told. */
@@ -48,7 +52,7 @@ interface Followed {
   readonly id: InvocationId;
   readonly tell: Tell;
   readonly until: number;
-  /** What the object said last. */
+  /** What the object said last, or that it could not be asked. */
   told: Told;
   entry: Entry | undefined;
   isStopped: boolean;
@@ -57,7 +61,7 @@ interface Followed {
 
 /** A request's own. */
 export function createRemote(options: RemoteOptions): Watch {
-  const { stubOf, memory, lifetimes, now, clock } = options;
+  const { stubOf, memory, lifetimes, spent, now, clock } = options;
   const following = new Set<Followed>();
   const lanes = createBulkhead({ slots: MAX_PENDING, queue: Infinity, queueTimeoutMs: MAX_TIMER_MS });
   const isCrowded = () => following.size > MAX_PENDING;
@@ -90,8 +94,7 @@ export function createRemote(options: RemoteOptions): Watch {
       if (job.isStopped) return;
       // An object may be moved or reset at any time: once is nothing.
       failures = outcome === 'lost' ? failures + 1 : 0;
-      if (failures > 1)
-        job.tell({ entry: servable(job.entry), failure: new Failure('upstream_unavailable') });
+      if (failures > 1) loseContact(job);
       await pause(job, failures > 1 ? RETRY_MS : pauseMs(job));
     }
   }
@@ -111,7 +114,8 @@ export function createRemote(options: RemoteOptions): Watch {
       const reply = await within(stubOf(id).watch(id, told, holdMs), holdMs + SLACK_MS, objectIsSlow);
       if (reply !== undefined && !job.isStopped) learn(job, outcomeOf(id, reply));
       return 'asked';
-    } catch {
+    } catch (thrown) {
+      if (thrown instanceof Error && SPENT.test(thrown.message)) spent();
       return 'lost';
     }
   }
@@ -125,8 +129,11 @@ export function createRemote(options: RemoteOptions): Watch {
     job.tell({ entry: job.entry, failure });
   }
 
-  function servable(entry: Entry | undefined): Entry | undefined {
-    return entry !== undefined && freshnessOf(entry, now()) !== 'dead' ? entry : undefined;
+  function loseContact(job: Followed): void {
+    const { entry, told } = job;
+    const isServable = entry !== undefined && freshnessOf(entry, now()) !== 'dead';
+    job.told = { ...told, isTroubled: true };
+    job.tell({ entry: isServable ? entry : undefined, failure: new Failure('upstream_unavailable') });
   }
 
   /** Where calls are held none: the next begins at once. Else until the object has asked again. */

@@ -27,5 +27,8 @@ export type Stop = () => void;
  */
 export type Watch = (id: InvocationId, tell: Tell, forMs: number) => Stop;
 
-/** What one request may use: an isolate counts what is pending per request. */
-export type OpenWatch = () => Watch;
+/**
+ * What one request may use: in an isolate both what may be pending and how often may be asked is counted per request.
+ * @param spent called when this request may ask no more: what is known by then is all that it will know
+ */
+export type OpenWatch = (spent: () => void) => Watch;

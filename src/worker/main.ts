@@ -62,7 +62,8 @@ function createWorkerApp(env: Bindings): App {
     coalesce: createSolitaryLoads<Lookup>(),
     guard: (chroma) => guardObjects(config, stubOf, chroma),
     watching: { perSecond: Infinity, rememberMs: 0 }, // its own hub is never asked
-    openWatch: () => createRemote({ ...memory, stubOf, now: Date.now, clock: () => performance.now() }),
+    openWatch: (spent) =>
+      createRemote({ ...memory, stubOf, spent, now: Date.now, clock: () => performance.now() }),
     tiersBehind: [{ tier: 'object', ok: true }],
     foreign,
     life: ENDLESS,
