@@ -105,7 +105,6 @@ function addJobs(chroma: Simulator): void {
 }
 
 function welcome(url: string, upstream: string): string {
-  const pattern = `'^cache-status: .*|"status":("[a-z]+"|\\{"[a-z]+")'`;
   return `chroma-sync-gateway   ${url}
 simulated Chroma Sync ${upstream}   (made-up jobs; no account is needed)
 
@@ -118,15 +117,12 @@ Ask the gateway for one, in another terminal:
 
   curl -i ${url}/api/v1/invocations/${COMPLETES}
 
-Or create a new job and watch it for 25 seconds. While it runs, upstream is asked every second time at most;
-once it is complete, never again:
+Or create a new job, watch it until it is complete, and see how often upstream was asked: once every two seconds,
+however many watch.
 
   id=$(curl -s -X POST ${upstream}/_simulator/jobs | grep -oE '[0-9a-f-]{36}')
-  for n in $(seq 25); do
-    curl -si "${url}/api/v1/invocations/$id" | tr -d '\\r' | grep -oiE ${pattern} | tr '\\n' ' '
-    echo "| you asked $n times, upstream was asked $(curl -s ${upstream}/_simulator/count/$id)"
-    sleep 1
-  done
+  curl -N "${url}/api/v1/invocations/events?id=$id"
+  curl -s ${upstream}/_simulator/count/$id
 
 Ctrl-C stops both.`;
 }

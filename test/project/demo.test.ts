@@ -61,15 +61,14 @@ it('prints a curl line that works as it stands, and a signal stops both programs
   await expect(fetch(line[2]!)).rejects.toThrow('fetch failed');
 });
 
-it('prints a shell loop that shows the status, the cache and how often upstream was asked', async () => {
+it('prints three lines that watch a new job to its end and tell how often upstream was asked', async () => {
   const { printed, exit, ready } = start({ PORT: '0' });
   await ready();
-  const loop = /^ {2}id=[\s\S]*^ {2}done$/m.exec(printed.out)![0];
-  const lines = (await paste(loop.replace('seq 25', 'seq 2'))).trimEnd().split('\n');
-  expect(lines).toEqual([
-    expect.stringMatching(/fwd=uri-miss.* "status":"pending" \| you asked 1 times, upstream was asked 1$/),
-    expect.stringMatching(/; hit.* "status":"pending" \| you asked 2 times, upstream was asked 1$/),
-  ]);
+  const lines = /^ {2}id=[\s\S]*?\/count\/\$id$/m.exec(printed.out)![0];
+  const soon = `-X POST -H 'content-type: application/json' -d '{"schedule":{"finishAfterMs":1000}}'`;
+  const out = await paste(lines.replace('-X POST', soon));
+  expect(out).toMatch(/^retry: \d{4}\n\nevent: invocation\ndata: .*"status":"pending"/);
+  expect(out).toMatch(/"complete"[\s\S]*event: end\nid: end\ndata: \{"reason":"settled"\}\n\n2\s*$/);
   demo.kill('SIGTERM');
   expect(await exit).toBe(0);
 });
