@@ -3,10 +3,13 @@
 /** Contract §9; more is as much. */
 const MAX_WAIT_SECONDS = 25;
 
-/** A preference of the list, its name and value captured; parameters behind it are skipped. Linear, as it is sticky. */
+/**
+ * A preference of the list, its name and value captured; parameters behind it are skipped. Sticky, and white space is
+ * never left to two neighbours at once: so it is linear in whatever a caller sends.
+ */
 const PREFERENCE =
-  /[\t ,]*([!#$%&'*+.^_`|~\w-]+)(?:[\t ]*=[\t ]*("(?:[^"\\]|\\.)*"|[!#$%&'*+.^_`|~\w-]*))?(?:[\t ]*;(?:"(?:[^"\\]|\\.)*"|[^",])*)?[\t ]*(?=,|$)/y;
-const SECONDS = /^"?0*(\d{1,15})"?$/;
+  /[\t ,]*([!#$%&'*+.^_`|~\w-]+)[\t ]*(?:=[\t ]*(?:("(?:[^"\\]|\\.)*"|[!#$%&'*+.^_`|~\w-]+)[\t ]*)?)?(?:;(?:"(?:[^"\\]|\\.)*"|[^",])*)?(?=,|$)/y;
+const SECONDS = /^"?(\d+)"?$/;
 
 /**
  * Whole seconds, 1 to 25; `undefined` for no preference, or none that parses.
