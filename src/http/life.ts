@@ -5,7 +5,7 @@ export type Phase = 'serving' | 'draining' | 'closing';
 
 export interface Life {
   phase(): Phase;
-  /** Called once, when the process begins to close. Returns what takes it back. */
+  /** Called once, when the process begins to close, or at once when it has. Returns what takes it back. */
   whenClosing(tell: () => void): () => void;
 }
 
@@ -22,7 +22,8 @@ export function createLife(): EndableLife {
   return {
     phase: () => phase,
     whenClosing(tell) {
-      tells.add(tell);
+      if (phase === 'closing') tell();
+      else tells.add(tell);
       return () => void tells.delete(tell);
     },
     drain() {

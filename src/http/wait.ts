@@ -66,7 +66,11 @@ export function createWaits({ openWatch, known, whenClosing, now }: WaitsOptions
       else if (entry !== undefined) show({ entry });
     }
 
-    const expire = () => reject(new Failure('unauthorized', { flaw: 'expired' }));
+    function expire(): void {
+      isTimeUp = true;
+      reject(new Failure('unauthorized', { flaw: 'expired' }));
+    }
+
     const timer = grantMs < ms ? setTimeout(expire, grantMs) : setTimeout(timeIsUp, ms);
     const stopListening = whenClosing(timeIsUp);
     whenLeft(timeIsUp);
