@@ -130,7 +130,7 @@ export function createFeed(options: FeedOptions): Feed {
 
   function nextPiece(hasRoom: (piece: Piece) => boolean): Piece | undefined {
     if (opening !== undefined) return opening;
-    if (endReason !== 'expired') {
+    if (clock() < grantEndsAt) {
       const event = nextEvent(hasRoom);
       if (event !== undefined || due.size > 0) return event;
     }
@@ -150,9 +150,10 @@ export function createFeed(options: FeedOptions): Feed {
     }
     if (at >= silentAt) {
       isSilent = true;
+      silentAt = at + SILENCE_MS;
       wake();
     }
-    timer = setTimeout(tick, Math.max(1, Math.min(silentAt, livesUntil, grantEndsAt) - at));
+    timer = setTimeout(tick, Math.min(silentAt, livesUntil, grantEndsAt) - at);
   }
 
   function end(reason: EndReason): void {
