@@ -42,8 +42,15 @@ export function createHubRig(more: Partial<HubOptions> = {}) {
     lifetimes: { ...lifetimes, 'in-flight': { freshMs: TTL, staleIfErrorMs: 300_000 } },
     now: Date.now,
   });
+  let lookedUp = 0;
   const hub: Hub = createHub({
-    lookups,
+    lookups: {
+      known: lookups.known,
+      lookup(of) {
+        lookedUp += 1;
+        return lookups.lookup(of);
+      },
+    },
     inFlightTtlMs: TTL,
     perSecond: Infinity,
     rememberMs: REMEMBER,
@@ -59,6 +66,8 @@ export function createHubRig(more: Partial<HubOptions> = {}) {
     hub,
     id,
     asked: () => source.asked.length,
+    /** Lookups by the hub, hits among them. */
+    lookedUp: () => lookedUp,
     watch(of: InvocationId = id): HubWatcher {
       const told: string[] = [];
       return { told, stop: hub.watch(of, (state) => void told.push(gistOf(state)), 600_000) };
