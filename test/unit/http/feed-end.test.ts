@@ -67,6 +67,7 @@ describe('a stream that must end', () => {
     const rig = createFeedRig();
     rig.begin();
     rig.feed.end('shutdown');
+    expect(rig.wakes()).toBe(2);
     rig.feed.end('lifetime');
     rig.now(COMPLETE);
     expect(rig.pulled()).toEqual(['retry: 3000', 'complete', 'end shutdown']);

@@ -47,6 +47,16 @@ describe('what waits in the process for one stream', () => {
     expect(feed.pull(0)).toHaveLength(createFeedTextOf('x'.repeat(100_000)).length);
   });
 
+  it('is never passed by an end: that comes after the event that has no room yet', () => {
+    const { begin, feed, pulled, now } = createFeedRig();
+    begin();
+    pulled();
+    now('pending', large);
+    feed.end('shutdown');
+    expect(feed.pull(30_000)).toBeUndefined();
+    expect(pulled(20_000)).toEqual(['pending', 'end shutdown']);
+  });
+
   it('holds an end and a comment back as well', () => {
     const { begin, feed, pulled } = createFeedRig();
     begin();

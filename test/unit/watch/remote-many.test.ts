@@ -1,4 +1,4 @@
-/** Many jobs of one request, of whose calls only six may be pending (platform M27); and watches for a short time. */
+/** Many jobs of one request, of whose calls only six may be pending (platform M27); short and stopped watches. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { InvocationId } from '../../../src/domain/job.ts';
 import { entryOf, newId } from '../../support/jobs.ts';
@@ -96,6 +96,24 @@ describe('#176 fifty jobs', () => {
     expect(new Set(rig.pending().map(({ id }) => id))).toEqual(new Set(ids.slice(0, 6)));
   });
 
+  it('of which nothing is known are not asked about in a hot loop either', async () => {
+    const rig = createRemoteRig(({ reply }) => reply(undefined));
+    const watchers = Array.from({ length: 7 }, () => rig.watch());
+    await pass(2_499);
+    expect(rig.calls).toHaveLength(7 * 10);
+    expect(watchers.every(({ told }) => told.length === 0)).toBe(true);
+  });
+
+  it('#161 are not asked about when they were stopped while they waited for one of the six', async () => {
+    const rig = createRemoteRig();
+    const watchers = Array.from({ length: 10 }, () => rig.watch());
+    for (const { stop } of watchers.slice(6)) stop();
+    for (const { reply } of rig.pending()) reply(undefined);
+    await pass(0);
+    const asked = new Set(rig.calls.map(({ id }) => id));
+    expect(asked).toEqual(new Set(watchers.slice(0, 6).map(({ id }) => id)));
+  });
+
   it('#161 leave no timer and no call when all are stopped', async () => {
     const { ids, rig } = createJobs(50);
     const watchers = ids.map((id) => rig.watch(id));
@@ -136,5 +154,44 @@ describe('a short watch', () => {
     rig.watch(undefined, 200);
     await pass(1_000);
     expect(rig.calls).toEqual([]);
+  });
+});
+
+describe('#161 a watch that is stopped', () => {
+  let rig = createRemoteRig();
+  beforeEach(() => {
+    rig = createRemoteRig();
+  });
+
+  it('tells nothing more, asks no more, and leaves no timer', async () => {
+    const { told, stop } = rig.watch();
+    stop();
+    stop();
+    rig.last().job('pending');
+    await pass(60_000);
+    expect([told, rig.calls.length, vi.getTimerCount()]).toEqual([[], 1, 0]);
+  });
+
+  it('while its object is lost for the second time tells nothing', async () => {
+    const { told, stop } = rig.watch();
+    rig.last().lose();
+    await pass(0);
+    stop();
+    rig.last().lose();
+    await pass(0);
+    expect([told, vi.getTimerCount()]).toEqual([[], 0]);
+  });
+
+  it('while it waits to ask again asks no more', async () => {
+    const { stop } = rig.watch();
+    rig.last().lose();
+    await pass(0);
+    rig.last().lose();
+    await pass(100);
+    expect(vi.getTimerCount()).toBe(1);
+    stop();
+    expect(vi.getTimerCount()).toBe(0);
+    await pass(10_000);
+    expect(rig.calls).toHaveLength(2);
   });
 });
