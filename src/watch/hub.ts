@@ -115,7 +115,9 @@ export function createHub(options: HubOptions): Hub {
     clearTimeout(poller.timer);
     if (hasEnded(poller.state)) return;
     const againInMs = Math.max(0, poller.dueAt - clock());
-    poller.timer = setTimeout(() => turns.wait(poller, 'repeated'), againInMs);
+    poller.timer = setTimeout(() => {
+      if (!poller.isAsking) turns.wait(poller, 'repeated');
+    }, againInMs);
   }
 
   /** What is overdue is not told any more, but asked. */

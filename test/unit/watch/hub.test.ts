@@ -89,6 +89,20 @@ describe('a watched job', () => {
     expect(rig.watch().told).toEqual(['pending']);
   });
 
+  it('takes no second turn while its question is slow, though an answer came by another way', async () => {
+    const other = newId();
+    rig.watch(other);
+    await rig.say('pending');
+    rig.watch();
+    expect(rig.lookedUp()).toBe(2);
+    rig.hub.learn(rig.id, rig.memory.get(other)!);
+    await pass(DUE - 1);
+    expect(rig.lookedUp()).toBe(2);
+    await pass(10 * TTL);
+    expect(rig.lookedUp()).toBe(3); // the other's
+    await rig.say('processing');
+  });
+
   it('#163 that has ended is never asked about again, and nothing later is told', async () => {
     const { told } = rig.watch();
     await rig.say(COMPLETE);
