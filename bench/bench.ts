@@ -14,6 +14,7 @@ import { PINNED, pinMyself } from './processes.ts';
 import { type Outcome, render, type ThemeOptions } from './report.ts';
 import { measureStart } from './start.ts';
 import { missingTools, needs } from './tools.ts';
+import { measureWatch } from './watch.ts';
 
 const THEMES: Record<string, (options: ThemeOptions) => Promise<Outcome>> = {
   hits: measureHits,
@@ -21,6 +22,7 @@ const THEMES: Record<string, (options: ThemeOptions) => Promise<Outcome>> = {
   economy: measureEconomy,
   memory: measureMemory,
   start: measureStart,
+  watch: measureWatch,
 };
 
 /** More of the cores than this in other hands, and figures are noise. */

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type SpawnOptions, spawnGateway } from '../simulator/gateway-process.ts';
+import { type SpawnOptions, spawnGateway, withLimit } from '../simulator/gateway-process.ts';
 import { has } from './tools.ts';
 
 /** The project's root folder. */
@@ -35,6 +35,8 @@ export interface LaunchOptions {
   /** A file descriptor, or nothing kept; `pipe` is the caller's to read. */
   readonly stdout?: number | 'ignore' | 'pipe';
   readonly cwd?: string;
+  /** How many files and sockets it may have open; the system's choice unless said. */
+  readonly files?: number | undefined;
 }
 
 const running = new Set<ChildProcess>();
@@ -50,8 +52,8 @@ const complaints = new WeakMap<ChildProcess, string[]>();
 
 /** Any program, on its core. */
 export function launch(command: string, args: readonly string[], options: LaunchOptions): ChildProcess {
-  const { core, env = {}, stdout = 'ignore', cwd = ROOT } = options;
-  const [file, ...argv] = [...onCore(core), command, ...args];
+  const { core, env = {}, stdout = 'ignore', cwd = ROOT, files } = options;
+  const [file, ...argv] = [...under(core, files), command, ...args];
   return adopt(
     spawn(file!, argv, {
       cwd,
@@ -62,13 +64,21 @@ export function launch(command: string, args: readonly string[], options: Launch
 }
 
 /** The gateway, or another program of Node's in its place (`entry`), on its core. */
-export function launchGateway({ core, ...options }: { readonly core: Core } & SpawnOptions): ChildProcess {
-  return adopt(spawnGateway({ stdout: 'ignore', under: onCore(core), ...options }));
+export function launchGateway(options: Pick<LaunchOptions, 'core' | 'files'> & SpawnOptions): ChildProcess {
+  const { core, files, ...others } = options;
+  return adopt(spawnGateway({ stdout: 'ignore', under: under(core, files), ...others }));
 }
 
-/** What stands before a command that is to run there. */
-function onCore(core: Core): readonly string[] {
-  return PINNED ? ['taskset', '-c', CORES[core]] : [];
+/** What stands before a command that is to run there, with so many files. */
+function under(core: Core, files: number | undefined): readonly string[] {
+  const limit = files === undefined ? [] : withLimit(`-n ${files}`);
+  return PINNED ? [...limit, 'taskset', '-c', CORES[core]] : limit;
+}
+
+/** The most files that a process may be given ({@link LaunchOptions.files}), as far as `wanted`. */
+export function filesUpTo(wanted: number): number {
+  const most = execFileSync('sh', ['-c', 'ulimit -H -n'], { encoding: 'utf8' }).trim();
+  return most === 'unlimited' ? wanted : Math.min(wanted, Number(most));
 }
 
 /** Ends it with the bench at the latest, and remembers what it complains of. */

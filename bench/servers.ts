@@ -20,6 +20,8 @@ export interface ServeOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly nodeArgs?: readonly string[];
   readonly stdout?: number | 'ignore' | 'pipe';
+  readonly files?: number;
+  readonly ipc?: boolean;
 }
 
 /** Made up; no upstream here looks at it. */

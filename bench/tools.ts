@@ -48,6 +48,20 @@ export function needsPeers(): boolean {
   return false;
 }
 
+/** nginx's module for streams, and where Debian keeps it. */
+export const NCHAN = '/usr/lib/nginx/modules/ngx_nchan_module.so';
+
+export function needsNchan(): boolean {
+  if (needs('nginx') && existsSync(NCHAN)) return true;
+  missing.add('nchan is missing: apt-get install nginx-full libnginx-mod-nchan');
+  return false;
+}
+
+/** Loudly: part of what was asked for is not measured. */
+export function leftOut(what: string): void {
+  missing.add(what);
+}
+
 /** One line each of what was looked for and not found; its rows were skipped. */
 export function missingTools(): readonly string[] {
   return [...missing];
