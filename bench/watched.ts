@@ -84,8 +84,13 @@ export async function holdWithGateway(files: number): Promise<Holder> {
 
 /** @param head of the gateway's answer, so that both send the same */
 export async function holdWithBare(files: number, head: string): Promise<Holder> {
-  const ownHeaders = head.split('\r\n').slice(1).map((line) => line.split(': ') as [string, string]);
-  const sent = ownHeaders.filter(([name]) => !/^(?:date|connection|transfer-encoding|keep-alive)$/i.test(name));
+  const ownHeaders = head
+    .split('\r\n')
+    .slice(1)
+    .map((line) => line.split(': ') as [string, string]);
+  const sent = ownHeaders.filter(
+    ([name]) => !/^(?:date|connection|transfer-encoding|keep-alive)$/i.test(name),
+  );
   const env = { HEADERS: JSON.stringify(Object.fromEntries(sent)) };
   return postedTo(await serve('bench/servers/bare-streams.ts', { env, files, ...probed }), eventText);
 }
@@ -105,11 +110,7 @@ export async function holdWithNchan(files: number): Promise<Holder> {
 }
 
 /** @param text what is posted for a job's body */
-async function postedTo(
-  served: Served,
-  text: (body: string) => string,
-  path = '/',
-): Promise<Holder> {
+async function postedTo(served: Served, text: (body: string) => string, path = '/'): Promise<Holder> {
   const job = createChangingJob();
   async function change(): Promise<number> {
     job.change();

@@ -9,9 +9,10 @@ import type { Places } from '../watch/places.ts';
 import type { OpenWatch } from '../watch/watch.ts';
 import type { Admit } from './admission.ts';
 import type { Exchange, FinishedReply, HeaderReader, Reply } from './exchange.ts';
-import { createFeed, type StreamReply } from './feed.ts';
+import { createFeed } from './feed.ts';
 import type { Life } from './life.ts';
 import type { Responder } from './responder.ts';
+import type { StreamReply } from './stream-reply.ts';
 
 export interface EventsOptions {
   readonly admit: Admit;
@@ -42,6 +43,8 @@ const STREAM_HEADERS = {
   'Cache-Control': 'no-store, no-transform',
   'X-Accel-Buffering': 'no',
 } as const;
+/** A stream's answer when it has ended, for its log line. */
+const SENT: Reply = { status: 200, headers: {}, body: null };
 const NOTHING: ReadonlySet<InvocationId> = new Set();
 const MAX_IDS = 50;
 /** Contract §10, drawn. */
@@ -63,8 +66,7 @@ export function createEvents(options: EventsOptions): AnswerEvents {
     if (refusal === 'too_many') throw new Failure('too_many_watches');
     if (life.phase() === 'closing') throw new Failure('shutting_down');
     const headers = { ...responder.headers(exchange), ...STREAM_HEADERS };
-    const begun = { status: 200, headers, body: null };
-    if (exchange.method === 'HEAD') return responder.finish(exchange, begun);
+    if (exchange.method === 'HEAD') return responder.finish(exchange, { status: 200, headers, body: null });
 
     const isFull = refusal === 'full';
     const watched = isFull ? NOTHING : ids;
@@ -81,7 +83,7 @@ export function createEvents(options: EventsOptions): AnswerEvents {
       release: place.release,
       ended(reason, events) {
         stopListening();
-        responder.finish(exchange, begun, { stream: { reason, events } }).report(true);
+        responder.finish(exchange, SENT, { stream: { reason, events } }).report(true);
       },
     });
     const stopListening = life.whenClosing(() => feed.end('shutdown'));

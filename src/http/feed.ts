@@ -11,8 +11,8 @@
 import type { InvocationId } from '../domain/job.ts';
 import type { JobState, OpenWatch, Stop } from '../watch/watch.ts';
 import { COMMENT, type EndReason, endEvent, type Piece, retryLine } from './event.ts';
-import type { ResponseHeaders } from './exchange.ts';
 import { eventOf, hasEnded, isUncovered, nextKindOf, noteShown, type Seen, type Viewer } from './seen.ts';
+import type { Feed } from './stream-reply.ts';
 
 export interface FeedOptions extends Viewer {
   readonly ids: ReadonlySet<InvocationId>;
@@ -30,28 +30,6 @@ export interface FeedOptions extends Viewer {
   readonly ended: (reason: EndReason | 'left', events: number) => void;
 }
 
-export interface Feed {
-  /** @param wake there may be something to pull */
-  begin(wake: () => void): void;
-  /**
-   * The next text, a whole event or line; `undefined` when nothing is due, or there is no room for it.
-   * @param waiting bytes that were pulled and have not left the process
-   */
-  pull(waiting: number): string | undefined;
-  /** The end was pulled. */
-  isOver(): boolean;
-  end(reason: EndReason): void;
-  /** The caller went away, at any time. */
-  leave(): void;
-}
-
-/** An answer that goes on: its text is pulled until it is over. Its feed writes the request's log line. */
-export interface StreamReply {
-  readonly status: 200;
-  readonly headers: ResponseHeaders;
-  readonly feed: Feed;
-}
-
 /** Contract §10: a comment after so much silence, ms. */
 const SILENCE_MS = 8_000;
 /** Contract §10: what may wait in the process for one stream, unless one event is larger. */
@@ -59,135 +37,163 @@ const MAX_WAITING_BYTES = 65_536;
 
 interface WatchedJob extends Seen {
   stop: Stop | undefined;
+  /** May have an event to show: before those of a higher number. 0: has none. */
+  due: number;
 }
 
 export function createFeed(options: FeedOptions): Feed {
-  const { ids, openWatch, clock, release, ended } = options;
-  /** Those that have not had their last event. */
-  const jobs = new Set<WatchedJob>();
-  /** Those of them that may have an event to show. */
-  const due = new Set<WatchedJob>();
-  let opening: Piece | undefined = retryLine(options.retryMs);
-  let isSilent = false;
-  let isOver = false;
-  let endReason: EndReason | undefined;
-  let events = 0;
-  let wake = () => {};
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let silentAt = 0;
-  let livesUntil = 0;
-  let grantEndsAt = 0;
+  return new JobsFeed(options);
+}
 
-  function begin(wakeSocket: () => void): void {
-    const { lifetimeMs, grantMs } = options;
-    const at = clock();
-    silentAt = at + SILENCE_MS;
-    livesUntil = at + lifetimeMs;
-    grantEndsAt = at + grantMs;
-    const watch = openWatch(() => end('lifetime'));
-    for (const id of ids) {
-      const job: WatchedJob = { id, state: undefined, etag: undefined, isTroubled: false, stop: undefined };
-      jobs.add(job);
-      if (isUncovered(options, id)) due.add(job);
-      else job.stop = watch(id, (state) => learn(job, state), Math.min(lifetimeMs, grantMs));
-    }
-    wake = wakeSocket;
-    tick();
-    wake();
+/** A class, as ten thousand of them may be there: closures and sets would be a third of what a stream holds. */
+class JobsFeed implements Feed {
+  readonly #options: FeedOptions;
+  /** Those that have not had their last event. */
+  #jobs: WatchedJob[] = [];
+  #lastDue = 0;
+  #opening: Piece | undefined;
+  #isSilent = false;
+  #isOver = false;
+  #endReason: EndReason | undefined;
+  #events = 0;
+  #wake: (() => void) | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #silentAt = 0;
+  #livesUntil = 0;
+  #grantEndsAt = 0;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#opening = retryLine(options.retryMs);
   }
 
-  function learn(job: WatchedJob, state: JobState): void {
+  begin(wake: () => void): void {
+    const { ids, openWatch, clock, lifetimeMs, grantMs } = this.#options;
+    const at = clock();
+    this.#silentAt = at + SILENCE_MS;
+    this.#livesUntil = at + lifetimeMs;
+    this.#grantEndsAt = at + grantMs;
+    const watch = openWatch(() => this.end('lifetime'));
+    this.#jobs = Array.from(ids, watchedJob);
+    for (const job of this.#jobs) {
+      if (isUncovered(this.#options, job.id)) this.#markDue(job);
+      else job.stop = watch(job.id, (state) => this.#learn(job, state), Math.min(lifetimeMs, grantMs));
+    }
+    this.#wake = wake;
+    this.#tick();
+    this.#wake?.();
+  }
+
+  end(reason: EndReason): void {
+    this.#endReason ??= reason;
+    this.#wake?.();
+  }
+
+  isOver(): boolean {
+    return this.#isOver;
+  }
+
+  pull(waiting: number): string | undefined {
+    if (this.#isOver) return undefined;
+    const piece = this.#nextPiece(waiting);
+    if (piece === undefined) return undefined;
+    this.#opening = undefined;
+    this.#isSilent = false;
+    this.#silentAt = this.#options.clock() + SILENCE_MS;
+    if (this.#isOver) this.#letGo(this.#endReason!);
+    return piece.text;
+  }
+
+  leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#letGo('left');
+  }
+
+  #learn(job: WatchedJob, state: JobState): void {
     if (hasEnded(job)) return;
     job.state = state;
-    if (nextKindOf(options, job) === undefined) return;
-    due.add(job);
-    wake();
+    if (nextKindOf(this.#options, job) === undefined) return;
+    this.#markDue(job);
+    this.#wake?.();
   }
 
-  function nextEvent(hasRoom: (piece: Piece) => boolean): Piece | undefined {
-    for (const job of due) {
-      const kind = nextKindOf(options, job);
+  #markDue(job: WatchedJob): void {
+    if (job.due === 0) job.due = ++this.#lastDue;
+  }
+
+  #nextPiece(waiting: number): Piece | undefined {
+    if (this.#opening !== undefined) return this.#opening;
+    if (this.#options.clock() < this.#grantEndsAt) {
+      const event = this.#nextEvent(waiting);
+      if (event !== undefined) return event === 'no room' ? undefined : event;
+    }
+    const last = this.#endReason && endEvent(this.#endReason);
+    const piece = last ?? (this.#isSilent ? COMMENT : undefined);
+    if (piece === undefined || !hasRoom(waiting, piece)) return undefined;
+    this.#isOver = piece === last;
+    return piece;
+  }
+
+  #nextEvent(waiting: number): Piece | 'no room' | undefined {
+    for (let job = this.#firstDue(); job !== undefined; job = this.#firstDue()) {
+      const kind = nextKindOf(this.#options, job);
       if (kind === undefined) {
-        due.delete(job);
+        job.due = 0;
         continue;
       }
-      const piece = eventOf(options, job, kind);
-      if (!hasRoom(piece)) return undefined;
-      events += 1;
-      if (noteShown(job, kind)) settle(job);
+      const piece = eventOf(this.#options, job, kind);
+      if (!hasRoom(waiting, piece)) return 'no room';
+      this.#events += 1;
+      if (noteShown(job, kind)) this.#settle(job);
       return piece;
     }
     return undefined;
   }
 
-  function settle(job: WatchedJob): void {
-    job.stop?.();
-    release(job.id);
-    jobs.delete(job);
-    due.delete(job);
-    if (jobs.size === 0) endReason ??= 'settled';
+  /** Of 50 at most. */
+  #firstDue(): WatchedJob | undefined {
+    let first: WatchedJob | undefined;
+    for (const job of this.#jobs) if (job.due > 0 && job.due < (first?.due ?? Infinity)) first = job;
+    return first;
   }
 
-  function nextPiece(hasRoom: (piece: Piece) => boolean): Piece | undefined {
-    if (opening !== undefined) return opening;
-    if (clock() < grantEndsAt) {
-      const event = nextEvent(hasRoom);
-      if (event !== undefined || due.size > 0) return event;
-    }
-    const last = endReason && endEvent(endReason);
-    const piece = last ?? (isSilent ? COMMENT : undefined);
-    if (piece === undefined || !hasRoom(piece)) return undefined;
-    isOver = piece === last;
-    return piece;
+  #settle(job: WatchedJob): void {
+    job.stop?.();
+    this.#options.release(job.id);
+    this.#jobs.splice(this.#jobs.indexOf(job), 1);
+    if (this.#jobs.length === 0) this.#endReason ??= 'settled';
   }
 
   /** Comment, grant and lifetime. Events move only the first of them, so an event costs no timer. */
-  function tick(): void {
-    const at = clock();
-    if (at >= Math.min(livesUntil, grantEndsAt)) {
-      end(at >= grantEndsAt ? 'expired' : 'lifetime');
+  #tick(): void {
+    const at = this.#options.clock();
+    if (at >= Math.min(this.#livesUntil, this.#grantEndsAt)) {
+      this.end(at >= this.#grantEndsAt ? 'expired' : 'lifetime');
       return;
     }
-    if (at >= silentAt) {
-      isSilent = true;
-      silentAt = at + SILENCE_MS;
-      wake();
+    if (at >= this.#silentAt) {
+      this.#isSilent = true;
+      this.#silentAt = at + SILENCE_MS;
+      this.#wake?.();
     }
-    timer = setTimeout(tick, Math.min(silentAt, livesUntil, grantEndsAt) - at);
+    const next = Math.min(this.#silentAt, this.#livesUntil, this.#grantEndsAt);
+    this.#timer = setTimeout(() => this.#tick(), next - at);
   }
 
-  function end(reason: EndReason): void {
-    if (endReason !== undefined) return;
-    endReason = reason;
-    wake();
+  #letGo(reason: EndReason | 'left'): void {
+    clearTimeout(this.#timer);
+    this.#wake = undefined;
+    for (const job of this.#jobs) job.stop?.();
+    for (const id of this.#options.ids) this.#options.release(id);
+    this.#options.ended(reason, this.#events);
   }
+}
 
-  function letGo(reason: EndReason | 'left'): void {
-    clearTimeout(timer);
-    wake = () => {};
-    for (const job of jobs) job.stop?.();
-    for (const id of ids) release(id);
-    ended(reason, events);
-  }
+function watchedJob(id: InvocationId): WatchedJob {
+  return { id, state: undefined, etag: undefined, isTroubled: false, stop: undefined, due: 0 };
+}
 
-  return {
-    begin,
-    end,
-    isOver: () => isOver,
-    pull(waiting) {
-      if (isOver) return undefined;
-      const piece = nextPiece(({ bytes }) => waiting === 0 || waiting + bytes <= MAX_WAITING_BYTES);
-      if (piece === undefined) return undefined;
-      opening = undefined;
-      isSilent = false;
-      silentAt = clock() + SILENCE_MS;
-      if (isOver) letGo(endReason!);
-      return piece.text;
-    },
-    leave() {
-      if (isOver) return;
-      isOver = true;
-      letGo('left');
-    },
-  };
+function hasRoom(waiting: number, { bytes }: Piece): boolean {
+  return waiting === 0 || waiting + bytes <= MAX_WAITING_BYTES;
 }

@@ -1,5 +1,5 @@
 /** A stream's feed as the body of a web `Response`: for runtimes that take nothing else. */
-import type { Feed } from './feed.ts';
+import type { Feed } from './stream-reply.ts';
 
 /** Contract §10: a body that nobody pulls is given up within 90 s, ms from the first text that nobody wants. */
 const GIVE_UP_MS = 60_000;

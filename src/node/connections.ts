@@ -49,7 +49,7 @@ export function createConnections(server: Server, leave: () => void): Connection
     socket.destroySoon = () => endGently(socket);
     known.set(socket, connection);
     standing.add(connection);
-    socket.once('close', () => {
+    socket.on('close', () => {
       standing.delete(connection);
       for (const waiting of connection.waiting) report(waiting, false);
     });
@@ -161,6 +161,7 @@ export function report(waiting: Waiting, wasSent: boolean): void {
  * to ask, and a client that gives up looks the same.
  */
 export function onceLeft(socket: Socket, outgoing: ServerResponse, tell: () => void): void {
-  socket.once('close', tell).once('end', tell);
-  outgoing.once('close', () => socket.off('close', tell).off('end', tell));
+  // None of them comes twice; `once` would keep two more objects for each.
+  socket.on('close', tell).on('end', tell);
+  outgoing.on('close', () => socket.off('close', tell).off('end', tell));
 }

@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { StreamReply } from '../http/feed.ts';
+import type { StreamReply } from '../http/stream-reply.ts';
 import { onceLeft } from './connections.ts';
 
 /** Streams per turn of the event loop: at some 15 us each, a few milliseconds. */
@@ -43,19 +43,38 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
     /** Called again when what was written has left. */
     function write(): void {
       isWoken = false;
-      if (outgoing.destroyed) return;
-      for (let text = feed.pull(outgoing.writableLength); text !== undefined; ) {
-        outgoing.write(text, write);
-        text = feed.pull(outgoing.writableLength);
+      // Behind other answers of its connection it waits for the socket.
+      if (socket.destroyed || outgoing.socket === null) return;
+      for (let text = feed.pull(socket.writableLength); text !== undefined; ) {
+        socket.write(outgoing.chunkedEncoding ? chunkOf(text) : text, write);
+        text = feed.pull(socket.writableLength);
       }
       if (feed.isOver() && !outgoing.writableEnded) outgoing.end();
     }
 
-    outgoing.writeHead(status, headers);
-    feed.begin(() => {
+    function wake(): void {
       if (!isWoken) enqueue(write);
       isWoken = true;
-    });
+    }
+
+    if (outgoing.socket === null) outgoing.once('socket', wake);
+    socket.cork();
+    outgoing.writeHead(status, headers).flushHeaders();
+    feed.begin(wake);
     write();
+    socket.uncork();
   };
+}
+
+/** The text that was framed last, as one change shows the same on every stream, and its chunk. */
+let framed = '';
+let chunk = Buffer.alloc(0);
+
+/** RFC 9112 §7.1. */
+function chunkOf(text: string): Buffer {
+  if (text !== framed) {
+    framed = text;
+    chunk = Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`);
+  }
+  return chunk;
 }

@@ -43,13 +43,15 @@ export function createPlaces(max: number): Places {
       return held + count > max ? 'full' : undefined;
     },
     take(token, ids) {
-      const mine = new Set(ids);
-      held += mine.size;
-      if (token !== undefined) add(perToken, token, mine.size);
+      const mine = [...new Set(ids)]; // a Set would be larger for as long as a stream lives
+      held += mine.length;
+      if (token !== undefined) add(perToken, token, mine.length);
       for (const id of mine) add(perId, id, 1);
       return {
         release(id) {
-          if (!mine.delete(id)) return;
+          const index = mine.indexOf(id);
+          if (index === -1) return;
+          mine.splice(index, 1);
           held -= 1;
           if (token !== undefined) add(perToken, token, -1);
           add(perId, id, -1);
