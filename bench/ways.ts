@@ -1,11 +1,12 @@
 /** How an application may ask after a job, each as one function of a simulated world. Only ours is the real code. */
 import { createCoalesce } from '../src/cache/coalesce.ts';
-import { createMemoryStore } from '../src/cache/memory-store.ts';
+import { createMemoryStore, type MemoryStore } from '../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup, type ReadThrough } from '../src/cache/read-through.ts';
 import type { Sourced } from '../src/domain/answer.ts';
 import type { InvocationId } from '../src/domain/job.ts';
 import { createLifetimes } from '../src/domain/lifetime.ts';
 import { parseJob } from '../src/domain/parse-job.ts';
+import { createHub, tellingMemory } from '../src/watch/hub.ts';
 import { JOB_ID } from './job.ts';
 import { type Said, UPSTREAM_MS, type World } from './world.ts';
 
@@ -69,7 +70,7 @@ export function rowLock(world: World): Way {
 /** The gateway's own read-through, memory tier and coalescing, a set for each process. */
 export function gateway(processes: number): (world: World) => Way {
   return (world) => {
-    const all = Array.from({ length: processes }, () => createOurs(world));
+    const all = Array.from({ length: processes }, () => createOurs(world, createMemory()));
     return {
       poll(caller, deliver) {
         const found = all[caller % processes]!.lookup(ID);
@@ -80,7 +81,28 @@ export function gateway(processes: number): (world: World) => Way {
   };
 }
 
-function createOurs(world: World): ReadThrough {
+/** Tells whoever watches of each answer that one process of the gateway learned. */
+export function watching(world: World): (tell: (said: Said) => void) => void {
+  const lookups = createOurs(
+    world,
+    tellingMemory(createMemory(), (id, entry) => hub.learn(id, entry)),
+  );
+  const now = () => world.now();
+  const options = { inFlightTtlMs: TTL_MS, perSecond: 50, rememberMs: 5_000, now, clock: now };
+  const hub = createHub({ lookups, ...options });
+  return (tell) =>
+    hub.watch(
+      ID,
+      ({ entry }) => {
+        if (entry) tell(saidOf({ entry }));
+      },
+      Infinity,
+    );
+}
+
+const createMemory = () => createMemoryStore(67_108_864);
+
+function createOurs(world: World, memory: MemoryStore): ReadThrough {
   const ask = (id: InvocationId) =>
     new Promise<Sourced>((resolve, reject) =>
       world.upstream(({ body }) => {
@@ -93,7 +115,7 @@ function createOurs(world: World): ReadThrough {
     );
   const windows = { inFlightTtlMs: TTL_MS, notFoundTtlMs: 1_000, staleIfErrorMs: 300_000 };
   return createReadThrough({
-    memory: createMemoryStore(67_108_864),
+    memory,
     source: { ask },
     coalesce: createCoalesce<Lookup>(),
     lifetimes: createLifetimes(windows),
@@ -101,7 +123,7 @@ function createOurs(world: World): ReadThrough {
   });
 }
 
-function saidOf({ entry }: Lookup): Said {
+function saidOf({ entry }: Pick<Lookup, 'entry'>): Said {
   const body = entry.answer.kind === 'job' ? entry.answer.body : '';
   return { body, decidedAt: entry.answeredAt - UPSTREAM_MS / 2 };
 }

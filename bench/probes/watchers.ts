@@ -5,7 +5,7 @@
 import { connect, type Socket } from 'node:net';
 
 export type Order =
-  /** So many more, each sends this; done when all have the text that ends the first event. */
+  /** So many more, each sends this; done when all have the first event, or answer with a job. */
   | { readonly do: 'open'; readonly count: number; readonly port: number; readonly text: string }
   /** Each sends this once more; done when each has got something. */
   | { readonly do: 'send'; readonly text: string }
@@ -49,7 +49,7 @@ function open(port: number, text: string, opened: () => void): void {
     callback(length: number) {
       bytes += length;
       if (!isOpen) {
-        isOpen = buffer.subarray(0, length).includes('data:');
+        isOpen = buffer.subarray(0, length).includes('data');
         if (isOpen) opened();
         return true;
       }
