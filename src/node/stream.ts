@@ -33,6 +33,7 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
 
   return (socket, outgoing, { status, headers, feed }) => {
     let isWoken = false;
+    let isFull = false;
     if (socket.destroyed) return feed.leave();
     onceLeft(socket, outgoing, () => {
       feed.leave();
@@ -40,16 +41,25 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
     });
     socket.setTimeout(STALLED_MS);
 
-    /** Called again when what was written has left. */
     function write(): void {
       isWoken = false;
       // Behind other answers of its connection it waits for the socket.
       if (socket.destroyed || outgoing.socket === null) return;
       for (let text = feed.pull(socket.writableLength); text !== undefined; ) {
-        socket.write(outgoing.chunkedEncoding ? chunkOf(text) : text, write);
+        socket.write(outgoing.chunkedEncoding ? chunkOf(text) : text);
         text = feed.pull(socket.writableLength);
       }
+      // A callback for each event would be a tenth of it: only a socket that takes no more tells when it has.
+      if (socket.writableLength > 0 && !isFull) {
+        isFull = true;
+        socket.write('', hasRoom);
+      }
       if (feed.isOver() && !outgoing.writableEnded) outgoing.end();
+    }
+
+    function hasRoom(): void {
+      isFull = false;
+      write();
     }
 
     function wake(): void {
