@@ -34,7 +34,7 @@ export async function measureWatchEconomy({ progress }: ThemeOptions): Promise<O
     const runs = [];
     for (const startMs of STARTS) runs.push(await follow(create, startMs));
     figures[name] = {
-      calls: median(runs.map(({ calls: asked }) => asked)),
+      calls: Math.round(median(runs.map(({ calls: asked }) => asked))),
       ends: runs.flatMap(({ ends }) => ends),
     };
   }

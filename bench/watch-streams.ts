@@ -139,7 +139,7 @@ function tableOf(size: number, names: readonly string[], figures: Figures): Tabl
   const bare = keyOf(BARE, size);
   return {
     title: `One change to ${size.toLocaleString('en-US')} streams`,
-    notes: NOTES,
+    notes: size === SIZES[0] ? NOTES : [],
     columns: [
       'who holds them',
       'CPU per event, µs',
