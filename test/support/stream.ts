@@ -54,7 +54,7 @@ export async function openStream(
     for (let end = text.indexOf('\n\n', parsed); end >= 0; end = text.indexOf('\n\n', parsed)) {
       const lines = text.slice(parsed, end).split('\n');
       parsed = end + 2;
-      const fields = lines.map((line) => /^([a-z]*):? ?(.*)$/.exec(line)!.slice(1) as [string, string]);
+      const fields = lines.map((line) => /^([a-z]*):? ?(.*)$/s.exec(line)!.slice(1) as [string, string]);
       const of = (name: string) => fields.filter(([field]) => field === name).map(([, value]) => value);
       comments += lines.filter((line) => line.startsWith(':')).length;
       retry = of('retry').map(Number).at(-1) ?? retry;
