@@ -144,7 +144,10 @@ export function createApp(deps: AppDeps): App {
 
   function respond(c: Context, reply: FinishedReply | StreamReply): Response {
     const { status, headers } = reply;
-    if ('feed' in reply) return new Response(readableOf(reply.feed), { status, headers });
+    if ('feed' in reply) {
+      const body = readableOf(reply.feed, (tell) => deps.whenLeft(c, tell));
+      return new Response(body, { status, headers });
+    }
     deps.handOver(c, reply);
     return new Response(reply.body, { status, headers });
   }

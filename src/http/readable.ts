@@ -1,26 +1,40 @@
-/** A stream's feed as the body of a web `Response`: for runtimes that take nothing else. */
+/** A stream's feed as the body of a web `Response`: for runtimes and hosts that take nothing else. */
+import type { WhenLeft } from './exchange.ts';
 import type { Feed } from './stream-reply.ts';
 
 /** Contract §10: a body that nobody pulls is given up within 90 s, ms from the first text that nobody wants. */
 const GIVE_UP_MS = 60_000;
 
-export function readableOf(feed: Feed): ReadableStream<Uint8Array> {
+/** @param whenLeft how a host tells that the caller left, unless it cancels the body: either will do */
+export function readableOf(feed: Feed, whenLeft: WhenLeft): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let isPulling = false;
+  let hasLeft = false;
   let wake = () => {};
   let unwanted: ReturnType<typeof setTimeout> | undefined;
+
+  function leave(): void {
+    clearTimeout(unwanted);
+    hasLeft = true;
+    feed.leave();
+    wake();
+  }
 
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
         const giveUp = () => {
-          feed.leave();
+          if (hasLeft || feed.isOver()) return;
+          leave();
           controller.error(new Error('nobody reads'));
         };
         feed.begin(() => {
           wake();
-          if (!isPulling) unwanted ??= setTimeout(giveUp, GIVE_UP_MS);
+          if (isPulling || unwanted !== undefined) return;
+          unwanted = setTimeout(giveUp, GIVE_UP_MS);
+          unwanted.unref?.(); // no reason for a process to live on
         });
+        whenLeft(giveUp);
       },
       async pull(controller) {
         isPulling = true;
@@ -34,13 +48,11 @@ export function readableOf(feed: Feed): ReadableStream<Uint8Array> {
           text = feed.pull(0);
         }
         isPulling = false;
+        if (hasLeft) return;
         if (text !== undefined) controller.enqueue(encoder.encode(text));
         if (feed.isOver()) controller.close();
       },
-      cancel() {
-        clearTimeout(unwanted);
-        feed.leave();
-      },
+      cancel: leave,
     },
     { highWaterMark: 0 },
   );

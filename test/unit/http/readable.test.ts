@@ -15,7 +15,11 @@ afterEach(() => {
 
 function open() {
   const rig = createFeedRig();
-  const reader = readableOf(rig.feed).getReader();
+  let tellLeft = () => {};
+  const body = readableOf(rig.feed, (tell) => {
+    tellLeft = tell;
+  });
+  const reader = body.getReader();
   const decoder = new TextDecoder();
   return {
     ...rig,
@@ -24,6 +28,8 @@ function open() {
       const { value } = await reader.read();
       return value && gist(decoder.decode(value));
     },
+    /** The host says that the caller left. */
+    tellLeft: () => tellLeft(),
     isClear: () => vi.getTimerCount() === 0 && rig.watchers.size === 0,
   };
 }
@@ -89,6 +95,21 @@ describe('a caller that leaves', () => {
     expect(ended).toEqual([['left', 0]]);
     await vi.advanceTimersByTimeAsync(10 * GIVE_UP);
     expect(ended).toHaveLength(1);
+  });
+
+  it('#203 of which only the host tells leaves nothing behind, read or not; a second word changes nothing', async () => {
+    for (const isReading of [true, false]) {
+      const { read, reader, tellLeft, isClear, ended } = open();
+      await read();
+      const next = isReading ? read() : undefined;
+      next?.catch(() => {});
+      tellLeft();
+      if (isReading) await expect(next).rejects.toThrow('nobody reads');
+      expect([isClear(), ended]).toEqual([true, [['left', 0]]]);
+      tellLeft();
+      await reader.cancel().catch(() => {});
+      expect(ended).toHaveLength(1);
+    }
   });
 });
 
