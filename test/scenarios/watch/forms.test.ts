@@ -85,7 +85,8 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     expect(text().match(/^event: \w+/gm)).toEqual(['event: invocation', 'event: invocation', 'event: end']);
   });
 
-  it('#169 over HTTP/1.0 a stream has no framing but its end', async () => {
+  // workerd itself answers nothing to HTTP/1.0.
+  it.runIf(runtime === 'node')('#169 over HTTP/1.0 a stream has no framing but its end', async () => {
     const id = pending();
     const { socket, text, closed } = await open(gateway.url);
     socket.write(`GET ${eventsPath([id])} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
@@ -114,7 +115,7 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
         (count) => count === 2,
       ),
     ).toBe(2);
-    expect(text()).toMatch(/"settled"[^]*HTTP\/1\.1 200 [^]*"complete"/);
+    expect(text()).toMatch(/"settled"[\s\S]*HTTP\/1\.1 200 [\s\S]*"complete"/);
     socket.destroy();
   });
 });
