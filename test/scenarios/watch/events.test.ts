@@ -6,7 +6,7 @@ import { RUNTIMES } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
 import { useSimulated } from '../../support/simulated-rig.ts';
 import { bodyOfEvent, type StreamEvent } from '../../support/stream.ts';
-import { lineOf, QUICK, said, useStreams, watchesOf } from '../../support/watching.ts';
+import { lineOf, QUICK, said, useStreams, wait, watchesOf } from '../../support/watching.ts';
 
 const isJob = ({ event }: StreamEvent) => event === 'invocation';
 /** So old that its watch asks once in 15 s. */
@@ -135,29 +135,32 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     expect(again.events.map(({ event }) => event)).toEqual(['invocation', 'end']);
     expect(bodyOfEvent(again.events[0]!).status).toHaveProperty('complete');
   });
+});
 
-  it('/readyz tells how many watches are held, and of how many jobs; what is settled is none', async () => {
-    if (runtime === 'workerd') {
-      // There the others of this file are held until the platform tells that their callers left.
-      expect(await watchesOf(gateway.url)).toMatchObject({ held: expect.any(Number) as number });
-      return;
-    }
-    const none = await eventually(
+describe.each(RUNTIMES)('of %s', (runtime) => {
+  const { simulator, gateway } = useSimulated(runtime, QUICK);
+  const stream = useStreams();
+  const held = (want: object) =>
+    eventually(
       () => watchesOf(gateway.url),
       3_000,
-      (seen) => JSON.stringify(seen) === '{"held":0,"invocations":0}',
+      (seen) => JSON.stringify(seen) === JSON.stringify(want),
     );
-    expect(none).toEqual({ held: 0, invocations: 0 });
+
+  it('/readyz tells how many watches are held, and of how many jobs; what is settled is none', async () => {
+    const NONE = { held: 0, invocations: 0 };
+    expect(await held(NONE)).toEqual(NONE);
     const [a, b] = [simulator.addJob({ state: 'pending' }), simulator.addJob({ state: 'pending' })];
     const both = await stream(gateway.url, [a, b, simulator.addJob({ state: 'complete' })]);
     const one = await stream(gateway.url, [a]);
     await both.until(({ data }) => data.includes('complete'));
-    const held = () => watchesOf(gateway.url);
-    const isThree = (seen: unknown) => JSON.stringify(seen) === '{"held":3,"invocations":2}';
-    expect(await eventually(held, 2_000, isThree)).toEqual({ held: 3, invocations: 2 });
-    one.leave();
-    both.leave();
-    const isNone = (seen: unknown) => JSON.stringify(seen) === '{"held":0,"invocations":0}';
-    expect(await eventually(held, 2_000, isNone)).toEqual({ held: 0, invocations: 0 });
+    const three = { held: 3, invocations: 2 };
+    expect(await held(three)).toEqual(three);
+    const waiting = wait(gateway.url, a, 'wait=20');
+    const four = { held: 4, invocations: 2 };
+    expect(await held(four)).toEqual(four);
+    for (const id of [a, b]) simulator.script(id, [{ type: 'state', state: 'complete' }]);
+    await Promise.all([both.ended, one.ended, waiting]);
+    expect(await held(NONE)).toEqual(NONE);
   });
 });
