@@ -53,3 +53,34 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
     expect(opened.events).toHaveLength(2);
   });
 });
+
+describe('on node, when all that is watched would take more than WATCH_RATE', () => {
+  const RATE = 2;
+  const { simulator, gateway } = useSimulated('node', {
+    CACHE_IN_FLIGHT_TTL_MS: '300',
+    WATCH_RATE: String(RATE),
+  });
+  const stream = useStreams();
+
+  it('upstream is asked at that rate after a burst of four seconds’ worth, everybody a first time before anybody again', async () => {
+    const ids = Array.from({ length: 12 }, () => simulator.addJob({ state: 'pending' }));
+    const startedAt = performance.now();
+    const opened = await stream(gateway.url, ids);
+    await opened.until(() => opened.events.length === ids.length, 6_000);
+    const asked = simulator.requests().map(({ path }) => path.split('/').at(-1));
+    expect(asked.slice(0, ids.length).toSorted()).toEqual(ids.toSorted());
+    expect(performance.now() - startedAt).toBeGreaterThan(((ids.length - 4 * RATE) / RATE) * 1_000 - 600);
+
+    // Nobody's lookup waits for it.
+    const lookupAt = performance.now();
+    const other = simulator.addJob({ state: 'pending' });
+    expect((await ask(gateway.url, other)).status).toBe(200);
+    expect(performance.now() - lookupAt).toBeLessThan(1_000);
+
+    await sleep(2_000);
+    const seconds = (performance.now() - startedAt) / 1_000;
+    const watching = simulator.counts().total - simulator.count(other);
+    expect(watching).toBeLessThanOrEqual(4 * RATE + RATE * seconds + 1);
+    expect(watching).toBeGreaterThan(ids.length);
+  });
+});
