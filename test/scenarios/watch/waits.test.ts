@@ -167,8 +167,10 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
 
   it('#171 two hundred waits on one job are one question at a time, and all are answered when it ends', async () => {
     const id = pending();
+    const startedAt = performance.now();
     const waiting = Array.from({ length: 200 }, () => wait(gateway.url, id, 'wait=20'));
-    await simulator.arrived(2, id);
+    await simulator.arrived(4, id);
+    expect(performance.now() - startedAt).toBeGreaterThan(3 * QUICK_MS - 20);
     simulator.script(id, [{ type: 'state', state: 'complete' }]);
     const answers = await Promise.all(waiting);
     expect(answers.every(({ status, text }) => status === 200 && text.includes('complete'))).toBe(true);
