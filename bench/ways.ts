@@ -88,7 +88,14 @@ export function watching(world: World): (tell: (said: Said) => void) => void {
     tellingMemory(createMemory(), (id, entry) => hub.learn(id, entry)),
   );
   const now = () => world.now();
-  const options = { inFlightTtlMs: TTL_MS, perSecond: 50, rememberMs: 5_000, now, clock: now };
+  const options = {
+    inFlightTtlMs: TTL_MS,
+    perSecond: 50,
+    rememberMs: 5_000,
+    report: () => {},
+    now,
+    clock: now,
+  };
   const hub = createHub({ lookups, ...options });
   return (tell) =>
     hub.watch(

@@ -91,6 +91,7 @@ export function composeLookups(config: Config, parts: LookupParts): Lookups {
     lookups: readThrough,
     inFlightTtlMs: config.lifetimes.inFlightTtlMs,
     ...parts.watching,
+    report: (err) => log.event('error', 'internal error', { err }),
     now: Date.now,
     clock,
   });
@@ -117,7 +118,7 @@ export interface GatewayParts extends LookupParts, Runtime {
 /** The whole gateway as an app, on top of {@link composeLookups}. */
 export function composeGateway(config: Config, parts: GatewayParts): App {
   const { watch, health, ...lookups } = composeLookups(config, parts);
-  const places = createPlaces(config.watchMax);
+  const places = createPlaces(config.watchMax, clock);
   return createApp({
     ...parts,
     ...lookups,

@@ -3,6 +3,7 @@
  * and `.dev.vars.example` are tested against it. A variable that is not here does not exist. Pure.
  */
 import { DEFAULT_AUDIENCE } from '../domain/grant.ts';
+import { MAX_TIMER_MS } from '../domain/timer.ts';
 
 /** What the parser must know of one variable. Durations are milliseconds, sizes bytes. */
 export interface Variable {
@@ -19,8 +20,6 @@ export interface Variable {
   readonly isNodeOnly?: true;
 }
 
-/** The bound of `setTimeout` itself: about 24 days, in ms. */
-const MAX_TIMER_MS = 2_147_483_647;
 /** Stays a safe integer when any time of day or size is added to it. */
 const MAX_WHOLE = 2 ** 52;
 

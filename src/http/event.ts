@@ -16,22 +16,23 @@ export interface Piece {
   readonly bytes: number;
 }
 
-const rendered = new WeakMap<JobState, Piece>();
+/** The state that was rendered last: a change is shown on all its streams in a row, and kept no longer than that. */
+let lastState: JobState | undefined;
+let lastPiece: Piece | undefined;
 
 /**
- * Rendered once per state, however many streams show it.
+ * Rendered once for all streams that show it in a row.
  * @param state of a job that is there
  */
 export function invocationEvent(state: JobState): Piece {
-  const known = rendered.get(state);
-  if (known !== undefined) return known;
+  if (state === lastState && lastPiece !== undefined) return lastPiece;
   const { answer, bytes } = state.entry!;
   const { body } = answer as Job;
   // Line ends stand between tokens only; in a line of its own each part is the same JSON.
   const text = `event: invocation\ndata: ${body.replace(/\r\n|\r|\n/g, '\ndata: ')}\n\n`;
-  const piece = { text, bytes: bytes + text.length - body.length };
-  rendered.set(state, piece);
-  return piece;
+  lastState = state;
+  lastPiece = { text, bytes: bytes + text.length - body.length };
+  return lastPiece;
 }
 
 /** The lookup's error body with the job's id. @param asOf when what is still known was given, epoch ms */

@@ -70,15 +70,17 @@ export function createEvents(options: EventsOptions): AnswerEvents {
 
     const isFull = refusal === 'full';
     const watched = isFull ? NOTHING : ids;
-    const place = places.take(shown?.token, watched);
+    const lifetimeMs = draw([0.9 * streamLifetimeMs, streamLifetimeMs]);
+    const place = places.take(shown?.token, watched, lifetimeMs);
     const feed = createFeed({
       ids: watched,
       grant: shown?.grant,
       requestId: exchange.requestId,
       openWatch,
       retryMs: draw(isFull ? OVERLOADED_RETRY_MS : RETRY_MS),
-      grantMs: shown === undefined ? Infinity : shown.endsAt - now(),
-      lifetimeMs: draw([0.9 * streamLifetimeMs, streamLifetimeMs]),
+      grantEndsAt: shown?.endsAt ?? Infinity,
+      lifetimeMs,
+      now,
       clock,
       release: place.release,
       ended(reason, events) {

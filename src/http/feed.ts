@@ -9,26 +9,11 @@
  * Knows no runtime, no header and no route.
  */
 import type { InvocationId } from '../domain/job.ts';
-import type { JobState, OpenWatch, Stop } from '../watch/watch.ts';
+import { hasEnded, type JobState, type Stop } from '../watch/watch.ts';
 import { COMMENT, type EndReason, endEvent, type Piece, retryLine } from './event.ts';
-import { eventOf, hasEnded, isUncovered, nextKindOf, noteShown, type Seen, type Viewer } from './seen.ts';
-import type { Feed } from './stream-reply.ts';
-
-export interface FeedOptions extends Viewer {
-  readonly ids: ReadonlySet<InvocationId>;
-  readonly openWatch: OpenWatch;
-  /** ms. */
-  readonly retryMs: number;
-  /** From now to the end of the grant, ms; may be `Infinity`. */
-  readonly grantMs: number;
-  readonly lifetimeMs: number;
-  /** ms of a monotonic clock. */
-  readonly clock: () => number;
-  /** The watch of this id has ended; called once per id. */
-  readonly release: (id: InvocationId) => void;
-  /** Called once, when the end was pulled or the caller left. */
-  readonly ended: (reason: EndReason | 'left', events: number) => void;
-}
+import { eventOf, nextKindOf, noteShown, type Seen } from './seen.ts';
+import type { Feed, FeedOptions } from './stream-reply.ts';
+import { isUncovered } from './visible.ts';
 
 /** Contract §10: a comment after so much silence, ms. */
 const SILENCE_MS = 8_000;
@@ -41,9 +26,7 @@ interface WatchedJob extends Seen {
   due: number;
 }
 
-export function createFeed(options: FeedOptions): Feed {
-  return new JobsFeed(options);
-}
+export const createFeed = (options: FeedOptions): Feed => new JobsFeed(options);
 
 /** A class, as ten thousand of them may be there: closures and sets would be a third of what a stream holds. */
 class JobsFeed implements Feed {
@@ -68,7 +51,8 @@ class JobsFeed implements Feed {
   }
 
   begin(wake: () => void): void {
-    const { ids, openWatch, clock, lifetimeMs, grantMs } = this.#options;
+    const { ids, openWatch, clock, now, lifetimeMs, grantEndsAt } = this.#options;
+    const grantMs = grantEndsAt - now();
     const at = clock();
     this.#silentAt = at + SILENCE_MS;
     this.#livesUntil = at + lifetimeMs;
@@ -76,7 +60,7 @@ class JobsFeed implements Feed {
     const watch = openWatch(() => this.end('lifetime'));
     this.#jobs = Array.from(ids, watchedJob);
     for (const job of this.#jobs) {
-      if (isUncovered(this.#options, job.id)) this.#markDue(job);
+      if (isUncovered(this.#options.grant, job.id)) this.#markDue(job);
       else job.stop = watch(job.id, (state) => this.#learn(job, state), Math.min(lifetimeMs, grantMs));
     }
     this.#wake = wake;
@@ -84,8 +68,10 @@ class JobsFeed implements Feed {
     this.#wake?.();
   }
 
+  /** What is due is shown first, and nothing more is learned. */
   end(reason: EndReason): void {
     this.#endReason ??= reason;
+    this.#stop();
     this.#wake?.();
   }
 
@@ -111,7 +97,7 @@ class JobsFeed implements Feed {
   }
 
   #learn(job: WatchedJob, state: JobState): void {
-    if (hasEnded(job)) return;
+    if (hasEnded(job.state)) return;
     job.state = state;
     if (nextKindOf(this.#options, job) === undefined) return;
     this.#markDue(job);
@@ -124,7 +110,9 @@ class JobsFeed implements Feed {
 
   #nextPiece(waiting: number): Piece | undefined {
     if (this.#opening !== undefined) return this.#opening;
-    if (this.#options.clock() < this.#grantEndsAt) {
+    if (this.#isGrantOver()) {
+      this.#endReason ??= 'expired';
+    } else {
       const event = this.#nextEvent(waiting);
       if (event !== undefined) return event === 'no room' ? undefined : event;
     }
@@ -162,7 +150,8 @@ class JobsFeed implements Feed {
     job.stop?.();
     this.#options.release(job.id);
     this.#jobs.splice(this.#jobs.indexOf(job), 1);
-    if (this.#jobs.length === 0) this.#endReason ??= 'settled';
+    // Who has seen the end of all its jobs need not come back.
+    if (this.#jobs.length === 0) this.#endReason = 'settled';
   }
 
   /** Comment, grant and lifetime. Events move only the first of them, so an event costs no timer. */
@@ -177,14 +166,25 @@ class JobsFeed implements Feed {
       this.#silentAt = at + SILENCE_MS;
       this.#wake?.();
     }
-    const next = Math.min(this.#silentAt, this.#livesUntil, this.#grantEndsAt);
-    this.#timer = setTimeout(() => this.#tick(), next - at);
+    const next = Math.min(this.#silentAt, this.#livesUntil, this.#grantEndsAt) - at;
+    this.#timer = setTimeout(() => this.#tick(), next);
+  }
+
+  /** No timer and no watch is left, though the end may never be pulled. */
+  #stop(): void {
+    clearTimeout(this.#timer);
+    for (const job of this.#jobs) job.stop?.();
+  }
+
+  /** By both clocks: one stands still while the machine sleeps, the other may be set back. */
+  #isGrantOver(): boolean {
+    const { clock, now, grantEndsAt } = this.#options;
+    return clock() >= this.#grantEndsAt || now() >= grantEndsAt;
   }
 
   #letGo(reason: EndReason | 'left'): void {
-    clearTimeout(this.#timer);
+    this.#stop();
     this.#wake = undefined;
-    for (const job of this.#jobs) job.stop?.();
     for (const id of this.#options.ids) this.#options.release(id);
     this.#options.ended(reason, this.#events);
   }

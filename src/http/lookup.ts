@@ -4,10 +4,8 @@
  */
 import type { Entry } from '../cache/entry.ts';
 import type { Lookup, ReadThrough } from '../cache/read-through.ts';
-import type { Answer } from '../domain/answer.ts';
-import { Failure } from '../domain/errors.ts';
-import { coverOf, covers } from '../domain/grant.ts';
-import { type InvocationId, type Job, parseInvocationId } from '../domain/job.ts';
+import { asFailure, Failure } from '../domain/errors.ts';
+import { type InvocationId, parseInvocationId } from '../domain/job.ts';
 import type { ShownGrant } from '../grant/authenticate.ts';
 import type { Places } from '../watch/places.ts';
 import type { Admit } from './admission.ts';
@@ -17,6 +15,7 @@ import { jobReply } from './job-reply.ts';
 import type { Life } from './life.ts';
 import { waitOf } from './prefer.ts';
 import type { Responder } from './responder.ts';
+import { isUncovered, isVisible } from './visible.ts';
 import type { HoldWait } from './wait.ts';
 
 export interface LookupsOptions extends Pick<ReadThrough, 'lookup'> {
@@ -57,7 +56,7 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
   ): FinishedReply | Promise<FinishedReply> {
     const id = parseInvocationId(segment);
     if (id === undefined) throw new Failure('invalid_id');
-    if (shown !== undefined && coverOf(shown.grant, id) === 'uncovered') {
+    if (isUncovered(shown?.grant, id)) {
       return responder.refuse(exchange, new Failure('not_found'), { invocationId: id });
     }
     const question = { exchange, id, header, shown };
@@ -67,7 +66,7 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     return answer(question, found);
   }
 
-  /** Held until there is news, unless there is already, or no room to hold it (contract §9). */
+  /** Held until there is something to tell, unless there is already, or no room to hold it (contract §9). */
   function wait(
     question: Question,
     found: Lookup | Promise<Lookup>,
@@ -76,9 +75,9 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
   ): FinishedReply | Promise<FinishedReply> {
     const { id, header, shown } = question;
     const ifNoneMatch = header('if-none-match');
-    const isNews = ({ answer, etag, lifetimeClass }: Entry) =>
-      lifetimeClass !== 'in-flight' || !isVisible(question, answer) || isOther(etag, ifNoneMatch);
-    if (!(found instanceof Promise) && isNews(found.entry)) return show(question, found, seconds);
+    const endsIt = ({ answer, etag, lifetimeClass }: Entry) =>
+      lifetimeClass !== 'in-flight' || !isVisible(shown?.grant, id, answer) || isOther(etag, ifNoneMatch);
+    if (!(found instanceof Promise) && endsIt(found.entry)) return show(question, found, seconds);
 
     const refusal = places.refusalOf(shown?.token, 1);
     if (refusal === 'full') return answer(question, found);
@@ -86,12 +85,12 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
       if (found instanceof Promise) found.catch(() => {}); // nobody waits for it
       throw new Failure('too_many_watches');
     }
-    const place = places.take(shown?.token, [id]);
+    const place = places.take(shown?.token, [id], 1_000 * seconds);
     const held = holdWait({
       id,
       ms: 1_000 * seconds,
       found,
-      isNews,
+      endsIt,
       grantEndsAt: shown?.endsAt ?? Infinity,
       whenLeft,
     }).finally(() => place.release(id));
@@ -114,18 +113,20 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     try {
       return show(question, await found, waited);
     } catch (failure) {
-      const { exchange, id } = question;
+      const { exchange, id: invocationId } = question;
+      const isRefused = asFailure(failure).code === 'unauthorized'; // its grant ended: upstream has no part in that
       const upstreamMs = now() - exchange.startedAt;
-      return responder.fail(exchange, failure, { invocationId: id, cache: 'miss', upstreamMs });
+      const ending = isRefused ? { invocationId } : { invocationId, cache: 'miss' as const, upstreamMs };
+      return responder.fail(exchange, failure, ending);
     }
   }
 
   /** @param waited the seconds of a wait that was accepted */
   function show(question: Question, found: Lookup, waited?: number): FinishedReply {
-    const { exchange, id: invocationId, header } = question;
+    const { exchange, id: invocationId, header, shown } = question;
     const { cache, upstreamMs, entry } = found;
     const { answer } = entry;
-    if (!isVisible(question, answer)) {
+    if (!isVisible(shown?.grant, invocationId, answer)) {
       return responder.refuse(exchange, new Failure('not_found'), { invocationId, cache, upstreamMs });
     }
     const headers = responder.headers(exchange);
@@ -144,12 +145,7 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
   };
 }
 
-/** Not covered equals missing, byte for byte: nobody learns which ids exist. */
-function isVisible({ shown, id }: Question, answer: Answer): answer is Job {
-  return answer.kind === 'job' && (shown === undefined || covers(shown.grant, id, answer.scope));
-}
-
 /** Whether a caller that holds what `If-None-Match` names has not got this. */
 function isOther(etag: string, ifNoneMatch: string | undefined): boolean {
-  return ifNoneMatch !== undefined && ifNoneMatch.trim() !== '*' && !matchesEtag(ifNoneMatch, etag);
+  return ifNoneMatch !== undefined && !matchesEtag(ifNoneMatch, etag);
 }

@@ -7,6 +7,7 @@ import { type Lookup, lookupOf, type ReadThrough } from '../cache/read-through.t
 import { Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { JobState, OpenWatch, Stop } from '../watch/watch.ts';
+import type { WhenLeft } from './exchange.ts';
 import type { Life } from './life.ts';
 
 export interface WaitsOptions extends Pick<ReadThrough, 'known'>, Pick<Life, 'whenClosing'> {
@@ -20,19 +21,18 @@ export interface Wait {
   readonly ms: number;
   /** The wait's first question, an ordinary lookup. */
   readonly found: Lookup | Promise<Lookup>;
-  /** Whether the caller is told of this now. */
-  readonly isNews: (entry: Entry) => boolean;
+  /** Whether this is what the caller waits for. */
+  readonly endsIt: (entry: Entry) => boolean;
   /** The end of the caller's grant, epoch ms. */
   readonly grantEndsAt: number;
-  /** Registers what is called when the caller goes away. */
-  readonly whenLeft: (tell: () => void) => void;
+  readonly whenLeft: WhenLeft;
 }
 
 /** Resolves to what the caller is shown; rejects with a `Failure`. */
 export type HoldWait = (wait: Wait) => Promise<Lookup>;
 
 export function createWaits({ openWatch, known, whenClosing, now }: WaitsOptions): HoldWait {
-  return async ({ id, ms, found, isNews, grantEndsAt, whenLeft }) => {
+  return async ({ id, ms, found, endsIt, grantEndsAt, whenLeft }) => {
     const { promise, resolve, reject } = Promise.withResolvers<Lookup>();
     const grantMs = grantEndsAt - now();
     let state: JobState | undefined;
@@ -41,15 +41,15 @@ export function createWaits({ openWatch, known, whenClosing, now }: WaitsOptions
 
     function first(lookup: Lookup): void {
       state = lookup;
-      if (isTimeUp || isNews(lookup.entry)) resolve(lookup);
+      if (isTimeUp || endsIt(lookup.entry)) resolve(lookup);
       else stop = openWatch(timeIsUp)(id, learn, ms);
     }
 
-    function learn(news: JobState): void {
-      state = news;
-      const { entry, failure } = news;
+    function learn(next: JobState): void {
+      state = next;
+      const { entry, failure } = next;
       if (entry === undefined) reject(failure);
-      else if (isNews(entry)) show(news);
+      else if (endsIt(entry)) show(next);
     }
 
     function show({ entry, failure }: JobState): void {

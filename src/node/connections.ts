@@ -44,6 +44,7 @@ export function createConnections(server: Server, leave: () => void): Connection
   let closing = false;
 
   server.on('connection', (socket: Socket) => {
+    socket.setMaxListeners(0); // each answer that waits may listen for the caller's end
     const connection: Connection = { socket, waiting: [], isOver: false, isHeld: false };
     // Node would close it at once after a last answer: with input unread that is a reset, and overtakes the answer.
     socket.destroySoon = () => endGently(socket);
@@ -157,10 +158,14 @@ export function report(waiting: Waiting, wasSent: boolean): void {
 }
 
 /**
- * Calls `tell` when the caller goes away before its answer has left. A half-close counts: who watches has nothing more
- * to ask, and a client that gives up looks the same.
+ * Calls `tell`, later, when the caller goes away before its answer has left, or has gone already. A half-close counts:
+ * who watches has nothing more to ask, and a client that gives up looks the same.
  */
 export function onceLeft(socket: Socket, outgoing: ServerResponse, tell: () => void): void {
+  if (socket.destroyed || socket.readableEnded) {
+    queueMicrotask(tell);
+    return;
+  }
   // None of them comes twice; `once` would keep two more objects for each.
   socket.on('close', tell).on('end', tell);
   outgoing.on('close', () => socket.off('close', tell).off('end', tell));

@@ -10,7 +10,7 @@ import { onceLeft } from './connections.ts';
 
 /** Streams per turn of the event loop: at some 15 us each, a few milliseconds. */
 const SLICE = 256;
-/** A connection that takes nothing is destroyed at the second look. */
+/** A connection that takes nothing for so long is destroyed; an idle one has a comment before that. */
 const STALLED_MS = 30_000;
 
 /** @returns begins a stream on a connection; it lives until its feed is over or the caller leaves */
@@ -34,10 +34,13 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
   return (socket, outgoing, { status, headers, feed }) => {
     let isWoken = false;
     let isFull = false;
+    let stalled: NodeJS.Timeout | undefined;
     if (socket.destroyed) return feed.leave();
     onceLeft(socket, outgoing, () => {
       feed.leave();
-      socket.destroy();
+      // Behind other answers of its connection, which are still the caller's, it only ends when its turn comes.
+      if (outgoing.socket === null) outgoing.end();
+      else socket.destroy();
     });
     socket.setTimeout(STALLED_MS);
 
@@ -53,13 +56,23 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
       if (socket.writableLength > 0 && !isFull) {
         isFull = true;
         socket.write('', hasRoom);
+        stalled = setTimeout(giveUpIfStalled, STALLED_MS, backlogOf(socket));
       }
       if (feed.isOver() && !outgoing.writableEnded) outgoing.end();
     }
 
     function hasRoom(): void {
       isFull = false;
+      clearTimeout(stalled);
       write();
+    }
+
+    /** The socket's own time-out begins anew with whatever the caller sends. */
+    function giveUpIfStalled(backlog: number): void {
+      if (socket.destroyed) return;
+      const now = backlogOf(socket);
+      if (now === backlog) socket.destroy();
+      else stalled = setTimeout(giveUpIfStalled, STALLED_MS, now);
     }
 
     function wake(): void {
@@ -74,6 +87,12 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
     write();
     socket.uncork();
   };
+}
+
+/** Bytes that the system has not taken yet. Node's own time-out looks there too, though the name is private. */
+function backlogOf(socket: Socket): number {
+  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly writeQueueSize?: number } };
+  return handle?.writeQueueSize ?? socket.writableLength;
 }
 
 /** The text that was framed last, as one change shows the same on every stream, and its chunk. */

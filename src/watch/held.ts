@@ -1,5 +1,5 @@
 /**
- * The object's side of watching: a call that is held until there is news. An object is never told that its caller went
+ * The object's side of watching: a call that is held until there is a change. An object is never told that its caller went
  * away (platform M27): a call ends by itself.
  */
 import type { InvocationId } from '../domain/job.ts';
@@ -7,7 +7,7 @@ import type { Told } from '../stores/object/protocol.ts';
 import type { JobState, Watch } from './watch.ts';
 
 /** As `ObjectStub.watch`; never rejects. */
-export function holdUntilNews(
+export function holdUntilChange(
   watch: Watch,
   id: InvocationId,
   told: Told,
@@ -18,14 +18,14 @@ export function holdUntilNews(
     let stop = () => {};
     const timer = setTimeout(finish, holdMs);
     stop = watch(id, learn, holdMs);
-    if (isNews(newest)) stop();
+    if (isChange(newest)) stop();
 
     function learn(state: JobState): void {
       newest = state;
-      if (isNews(state)) finish();
+      if (isChange(state)) finish();
     }
 
-    function isNews(state: JobState | undefined): boolean {
+    function isChange(state: JobState | undefined): boolean {
       if (state === undefined) return false;
       return state.entry?.etag !== told.etag || (state.failure !== undefined) !== told.isTroubled;
     }

@@ -11,11 +11,12 @@
 import type { Entry } from '../cache/entry.ts';
 import type { MemoryStore } from '../cache/memory-store.ts';
 import type { ReadThrough } from '../cache/read-through.ts';
-import { asFailure } from '../domain/errors.ts';
+import { asFailure, type Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { paceOf } from '../domain/pace.ts';
+import { MAX_TIMER_MS } from '../domain/timer.ts';
 import { createTurns } from './turns.ts';
-import type { JobState, Stop, Tell, Watch } from './watch.ts';
+import { hasEnded, type JobState, type Stop, type Tell, type Watch } from './watch.ts';
 
 export interface HubOptions {
   readonly lookups: Pick<ReadThrough, 'lookup' | 'known'>;
@@ -25,7 +26,9 @@ export interface HubOptions {
   readonly perSecond: number;
   /** How long what was told is remembered after the last watcher left, ms. */
   readonly rememberMs: number;
-  /** Epoch ms, for a job's age. */
+  /** Told of what we did not expect: who watches sees `trouble` only. */
+  readonly report: (failure: Failure) => void;
+  /** Epoch ms, for the age of jobs and answers. */
   readonly now: () => number;
   /** ms of a monotonic clock. */
   readonly clock: () => number;
@@ -50,11 +53,9 @@ interface Poller {
 
 /** A timer may fire a little early, and what is still fresh would be a hit. */
 const TIMER_SLACK_MS = 5;
-/** The bound of `setTimeout` itself. */
-const MAX_TIMER_MS = 2_147_483_647;
 
 export function createHub(options: HubOptions): Hub {
-  const { lookups, inFlightTtlMs, perSecond, rememberMs, now, clock } = options;
+  const { lookups, inFlightTtlMs, perSecond, rememberMs, report, now, clock } = options;
   const pollers = new Map<InvocationId, Poller>();
   const turns = createTurns<Poller>({ perSecond, now: clock, take: (poller) => void ask(poller) });
 
@@ -64,7 +65,7 @@ export function createHub(options: HubOptions): Hub {
     const { tells } = poller;
     if (tells.size === 0) wakeUp(poller);
     const state = lastingOf(poller.state) ?? freshOf(id);
-    if (state !== undefined) hear(poller, state);
+    if (state !== undefined) update(poller, state);
     tells.add(tell);
     if (state !== undefined) {
       if (tells.size === 1) schedule(poller);
@@ -90,13 +91,15 @@ export function createHub(options: HubOptions): Hub {
       if (cache === 'hit') turns.giveBack();
       state = { entry, failure };
     } catch (thrown) {
-      state = { entry: undefined, failure: asFailure(thrown) };
+      const failure = asFailure(thrown);
+      if (failure.code === 'internal') report(failure);
+      state = { entry: undefined, failure };
     }
     poller.isAsking = false;
-    hear(poller, state);
+    update(poller, state);
   }
 
-  function hear(poller: Poller, state: JobState): void {
+  function update(poller: Poller, state: JobState): void {
     const { state: before, tells } = poller;
     if (hasEnded(before)) return;
     const isNew = before?.entry !== state.entry || before?.failure !== state.failure;
@@ -106,9 +109,12 @@ export function createHub(options: HubOptions): Hub {
     if (isNew) for (const tell of tells) tell(state);
   }
 
-  function paceAfter({ entry }: JobState): number {
+  /** The answer may be as old as the TTL already; one that is shown for want of a better is older, and does not count. */
+  function paceAfter({ entry, failure }: JobState): number {
     const body = entry?.answer.kind === 'job' ? entry.answer.body : '{}';
-    return Math.min(paceOf(body, now(), inFlightTtlMs) + TIMER_SLACK_MS, MAX_TIMER_MS);
+    const ms = Math.min(paceOf(body, now(), inFlightTtlMs) + TIMER_SLACK_MS, MAX_TIMER_MS);
+    const ageMs = entry === undefined || failure !== undefined ? 0 : Math.max(0, now() - entry.answeredAt);
+    return ageMs < ms ? ms - ageMs : ms;
   }
 
   function schedule(poller: Poller): void {
@@ -137,17 +143,13 @@ export function createHub(options: HubOptions): Hub {
     watch,
     learn(id, entry) {
       const poller = pollers.get(id);
-      if (poller !== undefined) hear(poller, { entry });
+      if (poller !== undefined) update(poller, { entry });
     },
   };
 }
 
 function newPoller(id: InvocationId): Poller {
   return { id, tells: new Set(), state: undefined, dueAt: 0, isAsking: false, timer: undefined };
-}
-
-function hasEnded(state: JobState | undefined): boolean {
-  return state?.entry?.lifetimeClass === 'terminal';
 }
 
 /** A 404 is soon outdated, and the last word to whoever is told of it: only a fresh one is told. */

@@ -10,7 +10,8 @@ import { Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
 import { paceOf } from '../domain/pace.ts';
-import { type ObjectStub, outcomeOf, type Told } from '../stores/object/protocol.ts';
+import { MAX_TIMER_MS } from '../domain/timer.ts';
+import { MAX_HOLD_MS, type ObjectStub, outcomeOf, type Told } from '../stores/object/protocol.ts';
 import { createBulkhead } from '../upstream/bulkhead.ts';
 import { within } from '../upstream/within.ts';
 import type { Stop, Tell, Watch } from './watch.ts';
@@ -30,7 +31,6 @@ export interface RemoteOptions {
 
 /** Calls of one request that may be pending. */
 const MAX_PENDING = 6;
-const HOLD_MS = 20_000;
 /** All jobs of a request together have had their turn after so long, ms. */
 const ROUND_MS = 1_500;
 /** An object remembers for a little longer when it was asked last, ms. */
@@ -41,8 +41,6 @@ const LAST_MS = 200;
 /** Beyond the hold, before a call is given up. */
 const SLACK_MS = 5_000;
 const RETRY_MS = 2_000;
-/** The bound of `setTimeout` itself. */
-const MAX_TIMER_MS = 2_147_483_647;
 /** What the platform says when a request has made as many calls as its plan allows. */
 const SPENT = /too many subrequests/i;
 const NOTHING: Told = { isTroubled: false };
@@ -63,7 +61,7 @@ interface Followed {
 export function createRemote(options: RemoteOptions): Watch {
   const { stubOf, memory, lifetimes, spent, now, clock } = options;
   const following = new Set<Followed>();
-  const lanes = createBulkhead({ slots: MAX_PENDING, queue: Infinity, queueTimeoutMs: MAX_TIMER_MS });
+  const slots = createBulkhead({ slots: MAX_PENDING, queue: Infinity, queueTimeoutMs: MAX_TIMER_MS });
   const isCrowded = () => following.size > MAX_PENDING;
 
   function watch(id: InvocationId, tell: Tell, forMs: number): Stop {
@@ -90,7 +88,7 @@ export function createRemote(options: RemoteOptions): Watch {
   async function follow(job: Followed): Promise<void> {
     let failures = 0;
     while (!job.isStopped && leftMs(job) > 0) {
-      const outcome = await lanes.run(() => ask(job));
+      const outcome = await slots.run(() => ask(job));
       if (job.isStopped) return;
       // An object may be moved or reset at any time: once is nothing.
       failures = outcome === 'lost' ? failures + 1 : 0;
@@ -108,24 +106,28 @@ export function createRemote(options: RemoteOptions): Watch {
   async function ask(job: Followed): Promise<'asked' | 'lost'> {
     const { id, told, isStopped } = job;
     if (isStopped) return 'asked';
-    const turnMs = isCrowded() ? (MAX_PENDING * ROUND_MS) / following.size : HOLD_MS;
+    const turnMs = isCrowded() ? (MAX_PENDING * ROUND_MS) / following.size : MAX_HOLD_MS;
     const holdMs = Math.max(0, Math.min(turnMs, leftMs(job)));
+    let outcome: Sourced | Failure | undefined;
     try {
       const reply = await within(stubOf(id).watch(id, told, holdMs), holdMs + SLACK_MS, objectIsSlow);
-      if (reply !== undefined && !job.isStopped) learn(job, outcomeOf(id, reply));
-      return 'asked';
+      outcome = reply === undefined ? undefined : outcomeOf(id, reply);
     } catch (thrown) {
       if (thrown instanceof Error && SPENT.test(thrown.message)) spent();
       return 'lost';
     }
+    if (outcome !== undefined && !job.isStopped) learn(job, outcome);
+    return 'asked';
   }
 
   function learn(job: Followed, outcome: Sourced | Failure): void {
     const failure = outcome instanceof Failure ? outcome : outcome.failure;
     const entry =
       outcome instanceof Failure ? undefined : createEntry(outcome.answer, outcome.answeredAt, lifetimes);
-    job.told = { etag: entry?.etag, isTroubled: failure !== undefined };
     job.entry = entry && memory.put(job.id, entry, now()).held;
+    // Where memory knew better, the object is asked for all it knows again, after a while.
+    const isAgreed = job.entry?.etag === entry?.etag;
+    job.told = isAgreed ? { etag: entry?.etag, isTroubled: failure !== undefined } : NOTHING;
     job.tell({ entry: job.entry, failure });
   }
 
@@ -137,7 +139,8 @@ export function createRemote(options: RemoteOptions): Watch {
   }
 
   /** Where calls are held none: the next begins at once. Else until the object has asked again. */
-  function pauseMs({ entry }: Followed): number {
+  function pauseMs({ entry, told }: Followed): number {
+    if (entry !== undefined && told === NOTHING) return RETRY_MS;
     if (!isCrowded()) return 0;
     if (entry?.answer.kind !== 'job') return MIN_PAUSE_MS;
     const paceMs = paceOf(entry.answer.body, now(), lifetimes['in-flight'].freshMs);

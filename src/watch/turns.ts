@@ -1,6 +1,7 @@
 /**
  * The budget of all repeated questions together: a token bucket (ITU-T I.371's leaky bucket as a meter) and two queues
- * in front of it. First questions go before repeated ones; among equals who came first. Knows nothing of jobs.
+ * in front of it. First questions go before repeated ones, but for every fourth turn: who opens stream after stream must
+ * not silence all others for ever. Among equals who came first. Knows nothing of jobs.
  */
 
 export interface TurnsOptions<T> {
@@ -21,6 +22,8 @@ export interface Turns<T> {
   giveBack(): void;
 }
 
+/** While both wait, one in so many turns is a repeated question's. */
+const REPEATED_TURN = 4;
 /** The bucket holds as much as so many seconds bring (contract §3). */
 const BURST_SECONDS = 4;
 
@@ -30,6 +33,7 @@ export function createTurns<T>({ perSecond, now, take }: TurnsOptions<T>): Turns
   const first = new Set<T>();
   const repeated = new Set<T>();
   let left = most;
+  let passedOver = 0;
   let filledAt = now();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -40,7 +44,9 @@ export function createTurns<T>({ perSecond, now, take }: TurnsOptions<T>): Turns
   }
 
   function next(): T | undefined {
-    const queue = first.size > 0 ? first : repeated;
+    passedOver = first.size > 0 && repeated.size > 0 ? (passedOver + 1) % REPEATED_TURN : 0;
+    const isForRepeated = first.size === 0 || (repeated.size > 0 && passedOver === 0);
+    const queue = isForRepeated ? repeated : first;
     const [item] = queue;
     if (item !== undefined) queue.delete(item);
     return item;

@@ -14,6 +14,11 @@ export interface JobState {
   readonly failure?: Failure | undefined;
 }
 
+/** Nothing that is learned later matters: what a job ended with is its last state. */
+export function hasEnded(state: JobState | undefined): boolean {
+  return state?.entry?.lifetimeClass === 'terminal';
+}
+
 /** Must not throw. May be told the same twice. */
 export type Tell = (state: JobState) => void;
 

@@ -7,11 +7,11 @@ import { sourced } from '../domain/answer.ts';
 import { asFailure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { composeLookups, createMemory, type Lookups } from '../gateway.ts';
-import { createObjectReplies, type ObjectReply, type Told } from '../stores/object/protocol.ts';
+import { createObjectReplies, MAX_HOLD_MS, type ObjectReply, type Told } from '../stores/object/protocol.ts';
 import { createObjectStore } from '../stores/object/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createFetchTransport } from '../upstream/fetch-transport.ts';
-import { holdUntilNews } from '../watch/held.ts';
+import { holdUntilChange } from '../watch/held.ts';
 import { createWorkerLog, foreign } from './log.ts';
 
 /** What the Worker needs beside the variables of contract §3. */
@@ -19,8 +19,6 @@ export interface Bindings extends Readonly<Record<string, unknown>> {
   readonly INVOCATIONS: DurableObjectNamespace<InvocationObject>;
 }
 
-/** Contract §10: nobody knows whether a caller is still there, so no call is held for longer. */
-const MAX_HOLD_MS = 20_000;
 /** With the longest hold less than the 30 s that the contract allows. */
 const REMEMBER_WATCH_MS = 9_000;
 
@@ -28,6 +26,8 @@ const REMEMBER_WATCH_MS = 9_000;
 export class InvocationObject extends DurableObject<Bindings> {
   readonly #lookups: Lookups;
   readonly #replyOf = createObjectReplies();
+  /** Apart: an isolate's breaker never sees these, so they must not make a lookup's failure secondhand. */
+  readonly #watchReplyOf = createObjectReplies();
   readonly #log: Log;
 
   constructor(ctx: DurableObjectState, env: Bindings) {
@@ -54,10 +54,10 @@ export class InvocationObject extends DurableObject<Bindings> {
 
   /** As `ObjectStub.watch`. */
   async watch(id: InvocationId, told: Told, holdMs: number): Promise<ObjectReply | undefined> {
-    const state = await holdUntilNews(this.#lookups.watch, id, told, Math.min(holdMs, MAX_HOLD_MS));
+    const state = await holdUntilChange(this.#lookups.watch, id, told, Math.min(holdMs, MAX_HOLD_MS));
     if (state === undefined) return undefined;
     const { entry, failure } = state;
-    return this.#replyOf(
+    return this.#watchReplyOf(
       entry === undefined
         ? Promise.reject(failure)
         : Promise.resolve({ ...sourced(entry, 'hit', true), failure }),

@@ -1,7 +1,8 @@
 /** A feed over a scripted watch, under vitest's clock. */
 import { expect, vi } from 'vitest';
 import type { InvocationId } from '../../src/domain/job.ts';
-import { createFeed, type FeedOptions } from '../../src/http/feed.ts';
+import { createFeed } from '../../src/http/feed.ts';
+import type { FeedOptions } from '../../src/http/stream-reply.ts';
 import { entryOf, newId } from './jobs.ts';
 import { createScriptedWatch } from './scripted-watch.ts';
 
@@ -16,7 +17,11 @@ export function gist(text: string): string {
   return typeof data.status === 'string' ? data.status : Object.keys(data.status)[0]!;
 }
 
-export function createFeedRig(count = 1, more: Partial<FeedOptions> = {}) {
+/** @param more `grantMs`: from now to the end of the grant */
+export function createFeedRig(
+  count = 1,
+  { grantMs = Infinity, ...more }: Partial<FeedOptions> & { grantMs?: number } = {},
+) {
   const watch = createScriptedWatch();
   const ids = Array.from({ length: count }, newId);
   const released: InvocationId[] = [];
@@ -28,7 +33,8 @@ export function createFeedRig(count = 1, more: Partial<FeedOptions> = {}) {
     requestId: 'req-12345',
     openWatch: watch.openWatch,
     retryMs: 3_000,
-    grantMs: Infinity,
+    grantEndsAt: Date.now() + grantMs,
+    now: Date.now,
     lifetimeMs: 600_000,
     clock: () => performance.now(),
     release: (id) => void released.push(id),

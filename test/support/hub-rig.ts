@@ -3,6 +3,7 @@ import { vi } from 'vitest';
 import { createCoalesce } from '../../src/cache/coalesce.ts';
 import { createMemoryStore } from '../../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup } from '../../src/cache/read-through.ts';
+import type { Failure } from '../../src/domain/errors.ts';
 import type { InvocationId, Job } from '../../src/domain/job.ts';
 import { parseJob } from '../../src/domain/parse-job.ts';
 import { createHub, type Hub, type HubOptions, tellingMemory } from '../../src/watch/hub.ts';
@@ -43,6 +44,7 @@ export function createHubRig(more: Partial<HubOptions> = {}) {
     now: Date.now,
   });
   let lookedUp = 0;
+  const reported: Failure[] = [];
   const hub: Hub = createHub({
     lookups: {
       known: lookups.known,
@@ -54,6 +56,7 @@ export function createHubRig(more: Partial<HubOptions> = {}) {
     inFlightTtlMs: TTL,
     perSecond: Infinity,
     rememberMs: REMEMBER,
+    report: (failure) => void reported.push(failure),
     now: Date.now,
     clock: () => performance.now(),
     ...more,
@@ -66,6 +69,7 @@ export function createHubRig(more: Partial<HubOptions> = {}) {
     hub,
     id,
     asked: () => source.asked.length,
+    reported,
     /** Lookups by the hub, hits among them. */
     lookedUp: () => lookedUp,
     watch(of: InvocationId = id): HubWatcher {

@@ -49,11 +49,11 @@ export function createWaitRig() {
       const ended: { at: number; lookup?: Lookup; error?: Failure }[] = [];
       const startedAt = performance.now();
       const at = () => performance.now() - startedAt;
-      const isNews = (entry: Entry) => entry.etag !== pending().etag;
+      const endsIt = (entry: Entry) => entry.etag !== pending().etag;
       const whenLeft: Wait['whenLeft'] = (tell) => {
         leave = tell;
       };
-      hold({ id, ms: MS, found, isNews, grantEndsAt: Infinity, whenLeft, ...more }).then(
+      hold({ id, ms: MS, found, endsIt, grantEndsAt: Infinity, whenLeft, ...more }).then(
         (lookup) => ended.push({ at: at(), lookup }),
         (error: Failure) => ended.push({ at: at(), error }),
       );

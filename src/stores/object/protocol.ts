@@ -43,6 +43,9 @@ export type ObjectFailure = z.infer<typeof failureShape>;
 /** What an object answers: plain values only. */
 export type ObjectReply = z.infer<typeof replyShape>;
 
+/** Contract §10: nobody knows whether a caller is still there, so no call is held for longer, ms. */
+export const MAX_HOLD_MS = 20_000;
+
 /** What whoever asks has been told of the job before. */
 export interface Told {
   /** Of the newest answer, if there was one. */

@@ -36,7 +36,7 @@ function appWith(change: Partial<AppDeps>): App {
     }),
     known: () => undefined,
     openWatch: () => () => () => {},
-    places: createPlaces(1),
+    places: createPlaces(1, () => 0),
     streamLifetimeMs: 1_000,
     life: ENDLESS,
     whenLeft: () => {},

@@ -57,8 +57,8 @@ describe('a stream that must end', () => {
     const rig = createFeedRig(2);
     rig.begin();
     rig.now('pending');
-    rig.feed.end(reason);
     rig.now('processing', '', rig.ids[1]);
+    rig.feed.end(reason);
     expect(rig.pulled()).toEqual(['retry: 3000', 'pending', 'processing', `end ${reason}`]);
     expectOver(rig, reason, 2);
   });
@@ -69,9 +69,17 @@ describe('a stream that must end', () => {
     rig.feed.end('shutdown');
     expect(rig.wakes()).toBe(2);
     rig.feed.end('lifetime');
+    expect(rig.pulled()).toEqual(['retry: 3000', 'end shutdown']);
+    expectOver(rig, 'shutdown', 0);
+  });
+
+  it('but has just shown the end of all its jobs is settled: its caller need not come back', () => {
+    const rig = createFeedRig();
+    rig.begin();
     rig.now(COMPLETE);
-    expect(rig.pulled()).toEqual(['retry: 3000', 'complete', 'end shutdown']);
-    expectOver(rig, 'shutdown', 1);
+    rig.feed.end('shutdown');
+    expect(rig.pulled()).toEqual(['retry: 3000', 'complete', 'end settled']);
+    expectOver(rig, 'settled', 1);
   });
 
   it('before it has begun does so when it begins', () => {
@@ -109,16 +117,35 @@ describe('a stream that must end', () => {
     expectOver(rig, 'lifetime', 1);
   });
 
-  it('#174 lives as long by a clock that nobody sets', () => {
+  it('#174 lives no longer with its grant when the clock is set back', () => {
+    const rig = createFeedRig(1, { grantMs: 60_000 });
+    rig.begin();
+    rig.pulled();
+    vi.setSystemTime(Date.now() - HOUR);
+    pass(59_999);
+    expect(rig.pulled()).toEqual([':']);
+    pass(1);
+    expect(rig.pulled()).toEqual(['end expired']);
+  });
+
+  it('shows nothing after its grant where the machine has slept, and its timers with it', () => {
     const rig = createFeedRig(1, { grantMs: 60_000 });
     rig.begin();
     rig.pulled();
     vi.setSystemTime(Date.now() + HOUR);
-    pass(59_999);
-    expect(rig.pulled()).toEqual([':']);
-    vi.setSystemTime(Date.now() - 2 * HOUR);
-    pass(1);
+    rig.now('pending');
     expect(rig.pulled()).toEqual(['end expired']);
+    expectOver(rig, 'expired', 0);
+  });
+
+  it('that its caller reads slowly ends with what is due, however often the job changes', () => {
+    const rig = createFeedRig();
+    rig.begin();
+    rig.pulled();
+    rig.now('pending');
+    rig.feed.end('lifetime');
+    expect([rig.watchers.size, vi.getTimerCount()]).toEqual([0, 0]);
+    expect(rig.pulled()).toEqual(['pending', 'end lifetime']);
   });
 });
 

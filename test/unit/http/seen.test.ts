@@ -4,14 +4,8 @@ import { createEntry } from '../../../src/cache/entry.ts';
 import { Failure } from '../../../src/domain/errors.ts';
 import type { Grant } from '../../../src/domain/grant.ts';
 import type { InvocationId, Job } from '../../../src/domain/job.ts';
-import {
-  eventOf,
-  isUncovered,
-  nextKindOf,
-  noteShown,
-  type Seen,
-  type Viewer,
-} from '../../../src/http/seen.ts';
+import { eventOf, nextKindOf, noteShown, type Seen, type Viewer } from '../../../src/http/seen.ts';
+import { isUncovered } from '../../../src/http/visible.ts';
 import type { JobState } from '../../../src/watch/watch.ts';
 import { COMPLETE, entryOf, jobOf, lifetimes, newId } from '../../support/jobs.ts';
 
@@ -111,7 +105,7 @@ describe('a grant', () => {
     ['names another job', grantOf({ invocations: [newId()] }), true],
     ['covers nothing', grantOf({}), true],
   ])('decides without a look at the job: it %s', (_what, viewer, uncovered) => {
-    expect(isUncovered(viewer, id)).toBe(uncovered);
+    expect(isUncovered(viewer.grant, id)).toBe(uncovered);
     expect(nextKindOf(viewer, unseen())).toBe(uncovered ? 'missing' : undefined);
   });
 

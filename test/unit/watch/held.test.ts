@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createEntry } from '../../../src/cache/entry.ts';
 import { Failure } from '../../../src/domain/errors.ts';
 import type { Told } from '../../../src/stores/object/protocol.ts';
-import { holdUntilNews } from '../../../src/watch/held.ts';
+import { holdUntilChange } from '../../../src/watch/held.ts';
 import type { JobState } from '../../../src/watch/watch.ts';
 import { entryOf, lifetimes, newId } from '../../support/jobs.ts';
 import { createScriptedWatch } from '../../support/scripted-watch.ts';
@@ -31,7 +31,7 @@ afterEach(() => {
 function hold(told: Told, holdMs = HOLD) {
   const ended: [at: number, state: JobState | undefined][] = [];
   const startedAt = performance.now();
-  void holdUntilNews(
+  void holdUntilChange(
     watch.openWatch(() => {}),
     id,
     told,

@@ -31,13 +31,13 @@ describe('a watched job', () => {
     expect(watchers.every(({ told }) => told.join() === all.join())).toBe(true);
   });
 
-  it('that is known fresh is told at once, without a question', async () => {
+  it('that is known fresh is told at once, and asked about a pace after that answer, not after the telling', async () => {
     const lookup = rig.lookup(rig.id);
     await rig.say('pending');
     await lookup;
     await pass(TTL - 1);
     const { told } = rig.watch();
-    await pass(DUE - 1);
+    await pass(DUE - TTL);
     expect([told, rig.lookedUp()]).toEqual([['pending'], 0]);
     await pass(1);
     expect(rig.asked()).toBe(2);
@@ -138,6 +138,8 @@ describe('a watched job', () => {
     rig.source.last().crash(new Error('a bug'));
     await pass(0);
     expect(told.at(-1)).toBe('- internal');
+    // Upstream's failures are logged where they are seen; a bug is logged here or never.
+    expect(rig.reported.map(({ code }) => code)).toEqual(['internal']);
   });
 
   it('whose last answer may not be served any more is told without it', async () => {

@@ -86,6 +86,15 @@ describe('turns', () => {
     expect(taken).toEqual(['f1', 'f2', 'r1', 'r2']);
   });
 
+  it('are given to repeated questions too, one of four, however many first ones come', () => {
+    const { wait, taken } = spent();
+    for (let i = 1; i <= 3; i++) wait(`r${i}`, 'repeated');
+    for (let i = 1; i <= 30; i++) wait(`f${i}`, 'first');
+    pass(1_200);
+    expect(taken.filter((item) => String(item).startsWith('r'))).toEqual(['r1', 'r2', 'r3']);
+    expect(taken.slice(0, 8)).toEqual(['f1', 'f2', 'f3', 'r1', 'f4', 'f5', 'f6', 'r2']);
+  });
+
   it('keep their place when they are asked for again', () => {
     const { wait, taken } = spent();
     for (const item of ['a', 'b', 'c', 'a']) wait(item, 'repeated');
