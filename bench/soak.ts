@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { createSimulator } from '../simulator/simulator.ts';
+import { misbehave } from './bad-day.ts';
 import { held, mib, quantile, type Sample, startWatchedSidecar } from './watched-sidecar.ts';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } });
@@ -32,7 +33,7 @@ const wrong: string[] = [];
 const samples: Sample[] = [];
 const idle = await sidecar.sample();
 const endAt = Date.now() + SOAK_MS;
-const faults = setInterval(nextFault, FAULT_EVERY_MS);
+const faults = setInterval(() => misbehave(simulator, true), FAULT_EVERY_MS);
 const sampling = setInterval(
   () => void sidecar.sample().then((sample) => samples.push(sample)),
   SOAK_MS / 60,
@@ -46,27 +47,6 @@ const quiet = await sidecar.sample();
 const status = await sidecar.stop();
 await simulator.close();
 report();
-
-/** One of the things that an upstream does on a bad day, for the next requests. */
-function nextFault(): void {
-  simulator.heal();
-  const { random } = Math;
-  const steps = [
-    { type: 'status', status: 500 },
-    { type: 'status', status: 503 },
-    { type: 'status', status: 404 },
-    { type: 'status', status: 429, headers: { 'retry-after': '1' } },
-    { type: 'reset' },
-    { type: 'hang' },
-    { type: 'redirect', location: 'http://127.0.0.1:1/' },
-    { type: 'raw', body: '<html>' },
-    { type: 'wire', bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{"id":', afterwards: 'reset' },
-    { type: 'wire', bytes: 'nonsense\r\n\r\n' },
-  ] as const;
-  const step = steps[Math.floor(random() * (steps.length + 3))];
-  if (step) simulator.fault(step, { times: 1 + Math.floor(random() * 60) });
-  else simulator.latency(random() * 300);
-}
 
 /** Follows one job after another to its end and beyond; every fifth question is about no job at all. */
 async function caller(): Promise<void> {
