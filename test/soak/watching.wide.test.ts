@@ -9,6 +9,9 @@ it('#161 #163 #168 #173 five hundred viewers come and go, upstream has a bad day
   timeout: 180_000,
 }, () => {
   const args = [SOAK, '--minutes', '1', '--streams', '500'];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 170_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    encoding: 'utf8',
+    timeout: 170_000,
+  });
   expect([status, stderr], stdout).toEqual([0, '']);
 });
