@@ -11,6 +11,8 @@ const RANKS = { pending: 0, processing: 1, ended: 2 } as const;
 export interface World {
   /** When this job ends, epoch ms; `undefined`: there is no such job. */
   endsAt(id: string): number | undefined;
+  /** When the gateway began to listen, epoch ms. */
+  servesSince(): number;
   /** The first text of each end that anybody saw. */
   readonly ends: Map<string, string>;
   wrong(what: string): void;
@@ -31,9 +33,10 @@ export interface StreamSight {
   open(): number;
 }
 
-/** Of one viewer. @param told when it learned that a job had ended, ms after that */
+/** Of one viewer. @param told when it learned that a job had ended, ms after it could have */
 export function createSight(world: World, told: (lateMs: number) => void): Sight {
   const ranks = new Map<string, number>();
+  const beganAt = Date.now();
 
   /** @returns whether that is its end */
   function job(id: string, text: string): boolean {
@@ -47,9 +50,9 @@ export function createSight(world: World, told: (lateMs: number) => void): Sight
     const end = world.ends.get(id) ?? text;
     world.ends.set(id, end);
     if (text !== end) world.wrong(`${id} ended twice: ${end} and ${text}`);
-    const lateMs = Date.now() - (world.endsAt(id) ?? Infinity);
-    if (!(lateMs >= 0)) world.wrong(`${id} was shown its end before it ended`);
-    if (before < RANKS.ended) told(lateMs);
+    const endsAt = world.endsAt(id) ?? Infinity;
+    if (Date.now() < endsAt) world.wrong(`${id} was shown its end before it ended`);
+    if (before < RANKS.ended) told(Date.now() - Math.max(endsAt, beganAt, world.servesSince()));
     return true;
   }
 

@@ -44,11 +44,14 @@ const endsAt = new Map<string, number>();
 const pool: string[] = [];
 const world: World = {
   endsAt: (id) => endsAt.get(id),
+  servesSince: () => servesSince,
   ends: new Map(),
   wrong: (what) => void (wrong.length < 1_000 && wrong.push(what)),
 };
 
 let port = '0';
+let servesSince = Date.now();
+const awayMs: number[] = [];
 let sidecar = await start();
 port = new URL(sidecar.url).port;
 const before = await sidecar.sample();
@@ -113,9 +116,12 @@ function start(): ReturnType<typeof startWatchedSidecar> {
 }
 
 async function restart(): Promise<void> {
+  const startedAt = Date.now();
   statuses.push(await sidecar.stop());
   wrong.push(...sidecar.complaints());
   sidecar = await start();
+  servesSince = Date.now();
+  awayMs.push(servesSince - startedAt);
 }
 
 async function watches(): Promise<{ held: number; invocations: number }> {
@@ -159,7 +165,9 @@ function report(): void {
   const sockets = held(alone, /TCPSocket/) - held(before, /TCPSocket/);
   const latest = Math.max(...viewers.lateMs);
   const { total, maxConcurrent } = simulator.counts();
-  console.log(`soak of ${values.minutes} minutes, ${VIEWERS} viewers, ${statuses.length - 1} restarts`);
+  console.log(
+    `soak of ${values.minutes} minutes, ${VIEWERS} viewers, ${awayMs.length} restarts of ${awayMs.join(', ')} ms`,
+  );
   console.log(`streams and waits by their end:`, viewers.outcomes);
   console.log(`${viewers.events()} events; ${mostHeld} watches at once at most`);
   console.log(`${endsAt.size} jobs; upstream was asked ${total} times, ${maxConcurrent} at once at most`);
