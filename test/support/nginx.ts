@@ -53,7 +53,7 @@ http {
 }
 `,
   );
-  const child = spawn('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'], { stdio: 'inherit' });
+  const child = spawn('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'], { stdio: 'ignore' });
   const exited = once(child, 'exit');
   const answers = () =>
     fetch(`${url}/healthz`).then(
@@ -64,7 +64,6 @@ http {
   return {
     url,
     async stop() {
-      child.kill('SIGQUIT');
       child.kill('SIGTERM');
       await exited;
       rmSync(folder, { recursive: true, force: true });
