@@ -163,7 +163,7 @@ function report(): void {
   const [early, late] = [median(samples.slice(0, half)), median(samples.slice(half))];
   const timers = held(quiet, /Timeout|Immediate/) - held(before, /Timeout|Immediate/);
   const sockets = held(alone, /TCPSocket/) - held(before, /TCPSocket/);
-  const latest = Math.max(...viewers.lateMs);
+  const latest = quantile(viewers.lateMs, 1);
   const { total, maxConcurrent } = simulator.counts();
   console.log(
     `soak of ${values.minutes} minutes, ${VIEWERS} viewers, ${awayMs.length} restarts of ${awayMs.join(', ')} ms`,
