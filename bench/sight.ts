@@ -29,8 +29,8 @@ export interface StreamSight {
   see(event: StreamEvent): void;
   /** Why the server ended it, if it said. */
   reason(): string | undefined;
-  /** Jobs that have not had their last event. */
-  open(): number;
+  /** Jobs that have not had their last event though they ended so long ago, ms. */
+  overdue(ms: number): readonly string[];
 }
 
 /** Of one viewer. @param told when it learned that a job had ended, ms after it could have */
@@ -84,7 +84,16 @@ export function createSight(world: World, told: (lateMs: number) => void): Sight
       troubled.delete(id);
     }
 
-    return { see, reason: () => reason, open: () => open.size };
+    const since = Date.now();
+    return {
+      see,
+      reason: () => reason,
+      overdue: (ms) =>
+        [...open].filter((id) => {
+          const couldKnowAt = Math.max(world.endsAt(id) ?? 0, since, world.servesSince());
+          return Date.now() > couldKnowAt + ms;
+        }),
+    };
   }
 
   return { job, stream };

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { askOnce, openEvents } from './event-client.ts';
-import { createSight, type Sight, type World } from './sight.ts';
+import { createSight, type Sight, type StreamSight, type World } from './sight.ts';
 
 export interface ViewersOptions extends World {
   readonly url: () => string;
@@ -22,6 +22,8 @@ export interface Viewers {
   readonly lateMs: readonly number[];
   /** Events so far, of all streams. */
   events(): number;
+  /** Jobs that ended so long ago, ms, and whose viewer, though it is there, was not told. */
+  overdue(ms: number): readonly string[];
   /** Those open now go away, half of them by a reset. */
   leaveAll(): void;
 }
@@ -39,6 +41,7 @@ export function createViewers(options: ViewersOptions): Viewers {
   const outcomes: Record<string, number> = {};
   const lateMs: number[] = [];
   const leaving = new Set<() => void>();
+  const open = new Set<StreamSight>();
   let events = 0;
   const count = (outcome: string) => {
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
@@ -48,6 +51,7 @@ export function createViewers(options: ViewersOptions): Viewers {
   function watchOnce(sight: Sight, ids: readonly string[], kind: ViewerKind): Promise<number | undefined> {
     return new Promise((resolve) => {
       const seen = sight.stream(ids);
+      open.add(seen);
       const client = openEvents(url(), ids, {
         event(event) {
           events += 1;
@@ -76,6 +80,7 @@ export function createViewers(options: ViewersOptions): Viewers {
       function finish(outcome: string): void {
         for (const timer of timers) if (timer) clearTimeout(timer);
         leaving.delete(leave);
+        open.delete(seen);
         count(outcome);
         if (outcome === 'settled' || outcome === 'left') resolve(undefined);
         else
@@ -119,6 +124,7 @@ export function createViewers(options: ViewersOptions): Viewers {
     outcomes,
     lateMs,
     events: () => events,
+    overdue: (ms) => [...open].flatMap((stream) => stream.overdue(ms)),
     leaveAll: () => {
       for (const leave of [...leaving]) leave();
     },

@@ -74,6 +74,7 @@ while (!isOver()) {
   await sleep(SAMPLE_EVERY_MS);
   samples.push(await sidecar.sample());
   mostHeld = Math.max(mostHeld, (await watches()).held);
+  for (const id of viewers.overdue(MAX_LATE_MS)) world.wrong(`the end of ${id} was not told`);
   if (Date.now() < restartAt || until - Date.now() < LAST_LIFE_MS) continue;
   await restart();
   restartAt = Date.now() + RESTART_EVERY_MS;
@@ -83,6 +84,7 @@ clearInterval(faults);
 simulator.heal();
 // Who is there still is let see the end of what it watches.
 await sleep(Math.min(LONGEST_JOB_MS, SOAK_MS / 4));
+for (const id of viewers.overdue(MAX_LATE_MS)) world.wrong(`the end of ${id} was not told`);
 isClosing = true;
 viewers.leaveAll();
 await sleep(QUIET_MS);
