@@ -75,8 +75,6 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
       await close(graceMs);
       await opened.store?.close();
       await client.close();
-      // Whose answer the grace cut off has its line before `stopped`.
-      await new Promise((resolve) => setImmediate(resolve));
     },
   };
 }

@@ -62,13 +62,15 @@ describe('on node, when all that is watched would take more than WATCH_RATE', ()
   });
   const stream = useStreams();
 
-  it('upstream is asked at that rate after a burst of four seconds’ worth, everybody a first time before anybody again', async () => {
+  it('upstream is asked at that rate after a burst of four seconds’ worth, everybody a first time before most a second', async () => {
     const ids = Array.from({ length: 12 }, () => simulator.addJob({ state: 'pending' }));
     const startedAt = performance.now();
     const opened = await stream(gateway.url, ids);
     await opened.until(() => opened.events.length === ids.length, 6_000);
     const asked = simulator.requests().map(({ path }) => path.split('/').at(-1));
-    expect(asked.slice(0, ids.length).toSorted()).toEqual(ids.toSorted());
+    const again = asked.length - new Set(asked).size; // one turn of four, while somebody waits for a first one
+    expect(new Set(asked)).toEqual(new Set(ids));
+    expect(again).toBeLessThanOrEqual((ids.length - 4 * RATE) / 3 + 1);
     expect(performance.now() - startedAt).toBeGreaterThan(((ids.length - 4 * RATE) / RATE) * 1_000 - 600);
 
     // Nobody's lookup waits for it.
