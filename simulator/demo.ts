@@ -1,7 +1,6 @@
 /**
  * `npm run demo`: a simulated Chroma Sync and the gateway in front of it, for a first look without an account.
  * Starts the gateway as an operator would and talks to it by nothing but its environment and its port.
- * `node simulator/demo.ts ENTRY` runs another gateway entry.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -16,75 +15,78 @@ const CANCEL_AFTER_MS = 10_000;
 const START_DEADLINE_MS = 30_000;
 const KEPT_STDERR_CHARS = 16_384;
 
-const simulator = createSimulator({ token: 'ck-made-up-for-the-demo' });
-await simulator.listen();
+export interface DemoOptions {
+  /** The file that starts the gateway. */
+  readonly entry: string;
+}
 
-const wantedPort = Number(process.env.PORT ?? 8787);
-const port = (await isFree(wantedPort)) ? wantedPort : 0;
-let lastWords = '';
-const gateway = startGatewayProcess(
-  {
-    entry: process.argv[2],
-    env: { CHROMA_API_KEY: simulator.token, UPSTREAM_URL: simulator.url, PORT: String(port) },
-    // Ctrl-C reaches a terminal's whole group, and to the gateway our SIGTERM would then be the second signal, which
-    // ends it at once instead of gracefully.
-    detached: true,
-  },
-  (text, from) => {
-    if (from === 'stderr') lastWords = (lastWords + text).slice(-KEPT_STDERR_CHARS);
-  },
-);
-/** It is gone, and all that it wrote is read. */
-const closed = once(gateway.process, 'close').then(
-  () => 'closed' as const,
-  () => 'closed' as const,
-);
+/** Resolves when there is something to see, or when it has failed and the exit status says so. */
+export async function startDemo({ entry }: DemoOptions): Promise<Demo> {
+  const simulator = createSimulator({ token: 'ck-made-up-for-the-demo' });
+  await simulator.listen();
+  const wantedPort = Number(process.env.PORT ?? 8787);
+  const port = (await isFree(wantedPort)) ? wantedPort : 0;
+  let lastWords = '';
+  let isStopping = false;
+  const gateway = startGatewayProcess(
+    {
+      entry,
+      env: { CHROMA_API_KEY: simulator.token, UPSTREAM_URL: simulator.url, PORT: String(port) },
+      // Ctrl-C reaches a terminal's whole group, and to the gateway our SIGTERM would then be the second signal, which
+      // ends it at once instead of gracefully.
+      detached: true,
+    },
+    (text, from) => {
+      if (from === 'stderr') lastWords = (lastWords + text).slice(-KEPT_STDERR_CHARS);
+    },
+  );
+  /** It is gone, and all that it wrote is read. */
+  const closed = once(gateway.process, 'close').then(
+    () => 'closed' as const,
+    () => 'closed' as const,
+  );
+  process.on('exit', () => void gateway.process.kill('SIGKILL'));
+  void closed.then(() => end());
 
-const stopped = new Promise<'stop'>((resolve) => {
-  let signals = 0;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      signals += 1;
-      if (signals === 1) return resolve('stop');
-      gateway.process.kill('SIGKILL');
-      process.exit(1);
-    });
-  }
-});
-process.on('exit', () => void gateway.process.kill('SIGKILL'));
-
-process.exitCode = await demonstrate();
-await simulator.close();
-
-/** Resolves to the exit status, with the gateway gone. */
-async function demonstrate(): Promise<number> {
-  const ended = Promise.race([closed, stopped]);
   const late = sleep(START_DEADLINE_MS, 'late' as const, { ref: false });
-  const start = await Promise.race([gateway.listening.then((url) => ({ url })), ended, late]);
+  const start = await Promise.race([gateway.listening.then((url) => ({ url })), closed, late]);
   if (start === 'late') {
+    isStopping = true;
+    fail(`The gateway did not say that it listens within ${START_DEADLINE_MS / 1_000} s.`);
     await gateway.stop();
-    await closed;
-    console.error(
-      `The gateway did not say that it listens within ${START_DEADLINE_MS / 1_000} s.\n\n${lastWords}`,
-    );
-    return 1;
-  }
-  if (typeof start === 'object' && 'url' in start) {
+  } else if (start !== 'closed' && !isStopping) {
     addJobs(simulator);
     if (port !== wantedPort) console.log(`Port ${wantedPort} is not free; using another.\n`);
     console.log(welcome(start.url, simulator.url));
   }
-  const end = await ended;
-  if (end === 'stop') {
-    console.log('\nStopping.');
-    await gateway.stop();
-    await closed;
-    return 0;
+
+  function fail(what: string): void {
+    console.error(`${what}\n\n${lastWords}`);
+    process.exitCode = 1;
   }
-  const { signalCode, exitCode } = gateway.process;
-  const how = signalCode ?? `exit status ${exitCode}`;
-  console.error(`The gateway ended by itself (${how}). Its last words:\n\n${lastWords}`);
-  return 1;
+
+  /** The gateway is gone. */
+  async function end(): Promise<void> {
+    const { signalCode, exitCode } = gateway.process;
+    if (!isStopping)
+      fail(`The gateway ended by itself (${signalCode ?? `exit status ${exitCode}`}). Its last words:`);
+    await simulator.close();
+  }
+
+  return {
+    stop() {
+      if (isStopping) return;
+      isStopping = true;
+      console.log('\nStopping.');
+      void gateway.stop();
+    },
+  };
+}
+
+/** What runs. */
+export interface Demo {
+  /** Ends both programs. */
+  stop(): void;
 }
 
 function addJobs(chroma: Simulator): void {

@@ -25,6 +25,8 @@ import type { OpenWatch } from './watch/watch.ts';
 /** What differs between runtimes: where they keep a request, how its answer leaves, how they end. */
 export interface Runtime {
   readonly life: Life;
+  /** A path of ours, of the one that came; without it they are the same. */
+  readonly pathOf?: ((path: string) => string) | undefined;
   /** As {@link HeaderReader}, from where the runtime keeps them. */
   readonly readHeader: (c: Context, name: string) => string | undefined;
   /** As {@link WhenLeft}, where the runtime tells. */
@@ -69,14 +71,14 @@ export const EVENTS_PATH = `${LOOKUP_PREFIX}${EVENTS}`;
 const NO_ROUTE = 'none';
 
 export function createApp(deps: AppDeps): App {
-  const { life } = deps;
+  const { life, pathOf = (path) => path } = deps;
   const responder = createResponder(deps);
   const admit = createAdmission({ ...deps, responder });
   const holdWait = createWaits({ ...deps, ...life });
   const answerLookup = createLookups({ ...deps, ...life, responder, admit, holdWait });
   const answerEvents = createEvents({ ...deps, responder, admit });
   // One small router for a few routes: Hono's own choice among four takes 1.5 KiB of the Worker.
-  const app = new Hono({ router: new LinearRouter(), getPath: rawPathOf });
+  const app = new Hono({ router: new LinearRouter(), getPath: (request) => pathOf(rawPathOf(request)) });
 
   // One handler per path: a second one that matches, an `all` beside a `get`, makes Hono compose them, and a
   // composed answer is a promise that takes the adapter's long way.

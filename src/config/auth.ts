@@ -16,6 +16,11 @@ export type AuthConfig =
       readonly issuer: string | undefined;
     };
 
+const WHERE = {
+  node: 'on a HOST that others can reach',
+  workers: 'on Workers',
+  mounted: 'where the gateway is mounted',
+} as const;
 const GRANT_NAMES = VARIABLE_NAMES.filter((name) => name.startsWith('GRANT_'));
 
 /** Fails closed: when `AUTH` is unset, it is `none` only where nobody but this machine can ask. */
@@ -26,8 +31,8 @@ export function parseAuth(environment: Environment, host: string): AuthConfig {
   if (value === 'none') return { kind: 'none', hosts: 'any' };
   if (value === 'grant') return parseGrantAuth(environment, secret);
   if (value !== undefined) bad('AUTH', 'must be grant or none');
-  else if (runtime === 'workers' || !isLoopbackAddress(host)) {
-    const where = runtime === 'node' ? 'on a HOST that others can reach' : 'on Workers';
+  else if (runtime !== 'node' || !isLoopbackAddress(host)) {
+    const where = WHERE[runtime];
     bad('AUTH', `must be chosen ${where}: grant, or none to let everybody read everything`);
   }
   return { kind: 'none', hosts: 'loopback' };

@@ -6,6 +6,7 @@ import { hkdfSync } from 'node:crypto';
 import type { LifetimeOptions } from '../domain/lifetime.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log.ts';
 import { type AuthConfig, authWarnings, parseAuth } from './auth.ts';
+import { ConfigError } from './config-error.ts';
 import { createEnvironment, type Environment, type ReadFile, type Runtime } from './environment.ts';
 import { parseOrigins } from './origin.ts';
 import { parseToken } from './secret.ts';
@@ -36,17 +37,6 @@ export interface Config {
   readonly secrets: readonly string[];
   /** What an operator should see once, at the start: fixed texts that name variables, never a value. */
   readonly warnings: readonly string[];
-}
-
-/** Every bad variable with what is wrong with it; never a value. */
-export class ConfigError extends Error {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super(`bad environment:\n${problems.map((problem) => `  ${problem}\n`).join('')}`);
-    this.name = 'ConfigError';
-    this.problems = problems;
-  }
 }
 
 /**

@@ -3,16 +3,18 @@
  * Node's environment and a Worker's bindings.
  */
 import { isLoopbackAddress } from '../domain/loopback.ts';
-import { nearest } from './nearest.ts';
+import { distanceOf, nearest } from './nearest.ts';
 import {
   type TextDefaultName,
   VARIABLE_NAMES,
   VARIABLES,
+  type Variable,
   type VariableName,
   type WholeName,
 } from './variables.ts';
 
-export type Runtime = 'node' | 'workers';
+/** `mounted`: on Node, Deno or Bun, as a guest in another's process. */
+export type Runtime = 'node' | 'workers' | 'mounted';
 
 /** Reads a whole file as text; throws when it cannot. */
 export type ReadFile = (path: string) => string;
@@ -21,6 +23,9 @@ export type ReadFile = (path: string) => string;
 const OUR_PREFIXES = /^(CACHE|UPSTREAM|GRANT|CORS|WATCH)_/;
 /** What Kubernetes injects for a Service that happens to have one of our names. */
 const INJECTED = /_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)$/;
+
+/** What a slip of the finger changes at most. */
+const MAX_EDITS = 2;
 
 /** Where the variables come from. */
 export interface EnvironmentOptions {
@@ -50,10 +55,12 @@ export interface Environment {
 
 /** Looks for names that are typos at once; everything else is judged when it is read. */
 export function createEnvironment({ env, runtime, readFile }: EnvironmentOptions): Environment {
+  const isTypo = runtime === 'mounted' ? isNearlyOurs : isNotOurs;
   const problems = Object.keys(env).filter(isTypo).map(typoProblem);
 
   function text(name: VariableName): string | undefined {
-    const value = env[name];
+    const variable: Variable = VARIABLES[name];
+    const value = runtime === 'mounted' && variable.isCommandOnly ? undefined : env[name];
     const trimmed = typeof value === 'number' ? String(value) : typeof value === 'string' ? value.trim() : '';
     return trimmed === '' ? undefined : trimmed;
   }
@@ -88,8 +95,13 @@ export function createEnvironment({ env, runtime, readFile }: EnvironmentOptions
   return { runtime, readFile, text, textOrDefault, whole, url, bad, problems: () => problems };
 }
 
-function isTypo(name: string): boolean {
+function isNotOurs(name: string): boolean {
   return OUR_PREFIXES.test(name) && !INJECTED.test(name) && !Object.hasOwn(VARIABLES, name);
+}
+
+/** An application has variables of its own, and some begin as ours do: only what is plainly meant for us is a typo. */
+function isNearlyOurs(name: string): boolean {
+  return isNotOurs(name) && VARIABLE_NAMES.some((ours) => distanceOf(name, ours) <= MAX_EDITS);
 }
 
 function typoProblem(name: string): string {

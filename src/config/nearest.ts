@@ -19,7 +19,8 @@ function sharedWords(a: string, b: string): number {
   return a.split('_').filter((part) => words.includes(part)).length;
 }
 
-function distanceOf(a: string, b: string): number {
+/** How many characters must be put in, taken out or replaced (Levenshtein). */
+export function distanceOf(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

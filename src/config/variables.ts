@@ -18,6 +18,8 @@ export interface Variable {
   readonly isSecret?: true;
   /** Without a use on Workers. */
   readonly isNodeOnly?: true;
+  /** Of a process of our own: without a use where the gateway is mounted in another's. */
+  readonly isCommandOnly?: true;
 }
 
 /** Stays a safe integer when any time of day or size is added to it. */
@@ -30,8 +32,8 @@ export const VARIABLES = {
   UPSTREAM_URL: { default: 'https://sync.trychroma.com' },
   UPSTREAM_TIMEOUT_MS: { default: 8_000, min: 1, max: MAX_TIMER_MS },
   UPSTREAM_MAX_CONCURRENCY: { default: 64, min: 1, max: 10_000 },
-  HOST: { default: '127.0.0.1', isNodeOnly: true },
-  PORT: { default: 8_787, min: 0, max: 65_535, isNodeOnly: true },
+  HOST: { default: '127.0.0.1', isNodeOnly: true, isCommandOnly: true },
+  PORT: { default: 8_787, min: 0, max: 65_535, isNodeOnly: true, isCommandOnly: true },
   CACHE_IN_FLIGHT_TTL_MS: { default: 2_000, min: 0, max: MAX_TIMER_MS },
   CACHE_NOT_FOUND_TTL_MS: { default: 1_000, min: 0, max: MAX_TIMER_MS },
   CACHE_STALE_IF_ERROR_MS: { default: 300_000, min: 0, max: MAX_WHOLE },
@@ -46,7 +48,7 @@ export const VARIABLES = {
   GRANT_AUDIENCE: { default: DEFAULT_AUDIENCE },
   CORS_ORIGINS: { unset: 'none' },
   LOG_LEVEL: { default: 'info' },
-  SHUTDOWN_DELAY_MS: { default: 0, min: 0, max: MAX_TIMER_MS, isNodeOnly: true },
+  SHUTDOWN_DELAY_MS: { default: 0, min: 0, max: MAX_TIMER_MS, isNodeOnly: true, isCommandOnly: true },
   WATCH_MAX: { default: 10_000, min: 0, max: MAX_WHOLE },
   WATCH_RATE: { default: 50, min: 1, max: MAX_WHOLE, isNodeOnly: true },
 } as const satisfies Readonly<Record<string, Variable>>;

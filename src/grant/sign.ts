@@ -3,7 +3,7 @@
  * gateway but the limits they share. It needs the shared secret, so it must never run in a browser.
  */
 import { SignJWT } from 'jose';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import {
   DEFAULT_AUDIENCE,
   MAX_GRANT_ENTRIES,
@@ -49,19 +49,18 @@ export interface SignGrantOptions {
   readonly now?: () => number;
 }
 
-const uuid = z
-  .string()
-  .refine((text) => parseInvocationId(text) !== undefined, 'is not a UUID in the 8-4-4-4-12 form');
-const name = z.string().min(1, 'is empty');
+const isUuid = (text: string) => parseInvocationId(text) !== undefined;
+const uuid = z.string().check(z.refine(isUuid, 'is not a UUID in the 8-4-4-4-12 form'));
+const name = z.string().check(z.minLength(1, 'is empty'));
 
 // Strict where the gateway is lenient: a misspelt list would silently grant nothing.
-const listsShape = z
+const anyListsShape = z
   .strictObject(
     {
-      invocations: z.array(uuid).optional(),
-      sources: z.array(uuid).optional(),
-      databases: z.array(name).optional(),
-      collections: z.array(name).optional(),
+      invocations: z.optional(z.array(uuid)),
+      sources: z.optional(z.array(uuid)),
+      databases: z.optional(z.array(name)),
+      collections: z.optional(z.array(name)),
     },
     {
       error: (issue) =>
@@ -70,55 +69,84 @@ const listsShape = z
           : "must be '*' or an object of lists",
     },
   )
-  .refine((lists) => sizeOf(lists) > 0, 'names nothing, so it would grant nothing')
-  .refine((lists) => sizeOf(lists) <= MAX_GRANT_ENTRIES, `names more than ${MAX_GRANT_ENTRIES} entries`);
+  .check(
+    z.refine((lists) => sizeOf(lists) <= MAX_GRANT_ENTRIES, `names more than ${MAX_GRANT_ENTRIES} entries`),
+  );
+const listsShape = anyListsShape.check(
+  z.refine((lists) => sizeOf(lists) > 0, 'names nothing, so it would grant nothing'),
+);
 
 const optionsShape = z.object({
-  secret: z
-    .string('is missing')
-    .transform((text) => parseGrantSecrets(text)?.[0])
-    .pipe(z.string(`needs at least ${MIN_SECRET_BYTES} bytes, each one of a list`)),
-  expiresIn: z
-    .string('is missing')
-    .transform(parseSeconds)
-    .pipe(z.number(`must be a whole number and a unit, like 15m (s, m, h or d), from 1s to ${MAX_DAYS}d`)),
-  subject: name.optional(),
-  audience: name.default(DEFAULT_AUDIENCE),
-  issuer: name.optional(),
-  now: z.custom<() => number>((now) => typeof now === 'function').default(() => Date.now),
+  secret: z.pipe(
+    z.pipe(
+      z.string('is missing'),
+      z.transform((text: string) => parseGrantSecrets(text)?.[0]),
+    ),
+    z.string(`needs at least ${MIN_SECRET_BYTES} bytes, each one of a list`),
+  ),
+  expiresIn: z.pipe(
+    z.pipe(z.string('is missing'), z.transform(parseSeconds)),
+    z.number(`must be a whole number and a unit, like 15m (s, m, h or d), from 1s to ${MAX_DAYS}d`),
+  ),
+  subject: z.optional(name),
+  audience: z._default(name, DEFAULT_AUDIENCE),
+  issuer: z.optional(name),
+  now: z._default(
+    z.custom<() => number>((now) => typeof now === 'function'),
+    () => Date.now,
+  ),
 });
-const everythingShape = optionsShape.extend({ read: z.literal('*') });
-const selectionShape = optionsShape.extend({ read: listsShape });
+const everythingShape = z.extend(optionsShape, { read: z.literal('*') });
+const selectionShape = z.extend(optionsShape, { read: listsShape });
+const anythingShape = z.extend(optionsShape, { read: z.union([z.literal('*'), anyListsShape]) });
+
+/** A grant, and its `exp`: seconds since 1970. */
+export interface SignedGrant {
+  readonly grant: string;
+  readonly expiresAt: number;
+}
 
 /**
  * Resolves to a signed grant (a JWT, HS256) that the gateway will take: at most 8 KiB.
  * Rejects with a `TypeError` that says what to change; no message holds the secret.
  */
 export async function signGrant(options: SignGrantOptions): Promise<string> {
-  const parsed = (options?.read === '*' ? everythingShape : selectionShape).safeParse(options);
+  const shape = options?.read === '*' ? everythingShape : selectionShape;
+  return (await sign(shape.safeParse(options))).grant;
+}
+
+/** The same, but lists may name nothing: such a grant covers nothing. */
+export async function signAnyGrant(options: SignGrantOptions): Promise<SignedGrant> {
+  return sign(anythingShape.safeParse(options));
+}
+
+async function sign(
+  parsed: z.core.util.SafeParseResult<z.infer<typeof anythingShape>>,
+): Promise<SignedGrant> {
   if (!parsed.success) {
     const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
     throw new TypeError(faults.join('; '));
   }
   const { secret, read, expiresIn, subject, audience, issuer, now } = parsed.data;
   const issuedAt = Math.floor(now() / 1_000);
-  const token = await new SignJWT({
+  const expiresAt = issuedAt + expiresIn;
+  const grant = await new SignJWT({
     iss: issuer,
     sub: subject,
     aud: audience,
     iat: issuedAt,
-    exp: issuedAt + expiresIn,
+    exp: expiresAt,
     read,
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .sign(new TextEncoder().encode(secret));
-  if (token.length > MAX_TOKEN_BYTES) {
+  if (grant.length > MAX_TOKEN_BYTES) {
     throw new TypeError(
-      `the token has ${token.length} bytes, over ${MAX_TOKEN_BYTES}; ` +
+      `the token has ${grant.length} bytes, over ${MAX_TOKEN_BYTES}; ` +
         'name a source, a database or a collection instead of single invocations',
     );
   }
-  return token;
+  return { grant, expiresAt };
 }
 
 function sizeOf({ invocations = [], sources = [], databases = [], collections = [] }: ReadLists): number {

@@ -1,7 +1,8 @@
 /** The sidecar's life: environment, log, server, stop. With `cli.ts` the only file that ends the process. */
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { type Config, ConfigError, parseConfig } from '../config/config.ts';
+import { type Config, parseConfig } from '../config/config.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { scanFor } from '../gateway.ts';
 import { createLog } from '../telemetry/log.ts';
 import { refuseToStart } from './refuse-to-start.ts';
@@ -44,6 +45,8 @@ export async function startMain(): Promise<Main> {
   server.listen(config.port, config.host, () => {
     const { address, family, port } = server.address() as AddressInfo;
     log.announce('listening', { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}` });
+    // At once, so that what replaces the files of a running process later does no harm.
+    sidecar.load().catch((err: unknown) => crash('cannot load', err));
   });
 
   /** A state we did not foresee: finish what is in flight, take nothing new, and let the supervisor restart. */

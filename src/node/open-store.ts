@@ -3,9 +3,12 @@
  * chosen: most processes need neither.
  */
 import type { Store, StoreHealth } from '../cache/store.ts';
-import { type Config, ConfigError } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { ConfigError } from '../config/config-error.ts';
+import type { StoreConfig } from '../config/store.ts';
 import type { InvocationSource } from '../domain/answer.ts';
 import type { Memory } from '../gateway.ts';
+import { refuseWrongPath } from '../stores/sqlite/path.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface OpenedStore {
@@ -13,6 +16,16 @@ export interface OpenedStore {
   readonly store?: Store;
   /** Where a fleet has the store: a source that one process of it asks at a time. */
   readonly share?: (source: InvocationSource) => InvocationSource;
+}
+
+/** @throws ConfigError for a file that can never be a database */
+export function refuseWrongStore(store: StoreConfig): void {
+  if (store.kind !== 'sqlite') return;
+  try {
+    refuseWrongPath(store.path);
+  } catch (cause) {
+    throw new ConfigError([`CACHE_STORE_URL: ${(cause as Error).message}`]);
+  }
 }
 
 /** Rejects with a `ConfigError` for what an operator must mend first. */

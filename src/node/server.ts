@@ -5,9 +5,9 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { getRequestListener } from '@hono/node-server';
 import type { App } from '../app.ts';
 import type { FinishedReply } from '../http/exchange.ts';
+import { createAdapter } from './adapter.ts';
 import { createConnections, onceLeft, report } from './connections.ts';
 import type { Connection, ParserError, Waiting } from './pipelining.ts';
 import { refusedByParser, textOf } from './raw-answer.ts';
@@ -35,6 +35,8 @@ export interface NodeServerOptions {
 export interface NodeServer {
   /** Listens to nothing by itself. */
   readonly server: Server;
+  /** Loads what only some requests need. */
+  load(): Promise<void>;
   /** As `Connections.close`. */
   close(graceMs: number): Promise<void>;
 }
@@ -48,7 +50,7 @@ const MAX_CONNECTIONS = 20_000;
 
 export function createNodeServer(options: NodeServerOptions): NodeServer {
   const { app, routedReply, takesHost, answerWithinMs } = options;
-  const listener = getRequestListener(app.fetch);
+  const adapter = createAdapter(app.fetch);
   const beginStream = createStreams();
   const server = createServer({
     maxHeaderSize: 16_896, // a value of 16 KiB with a request around it (#50); 17 KB are refused (#25)
@@ -133,7 +135,7 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
     });
     forgetOrigin(incoming);
     outlastWait(incoming);
-    await listener(incoming, outgoing);
+    await adapter.answer(incoming, outgoing);
     takeReply();
     if (connection.socket.destroyed) report(waiting, false);
   }
@@ -175,7 +177,7 @@ export function createNodeServer(options: NodeServerOptions): NodeServer {
   server.timeout = Math.max(IDLE_SOCKET_MS / 2, answerWithinMs);
   // A caller that has sent all it wants to send may still wait for its answers (#152).
   (server as Server & { httpAllowHalfOpen: boolean }).httpAllowHalfOpen = true;
-  return { server, close: connections.close };
+  return { server, load: adapter.load, close: connections.close };
 
   function write(waiting: Waiting): void {
     const { outgoing, reply } = waiting;

@@ -3,24 +3,23 @@ import type { Server, ServerResponse } from 'node:http';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { App } from '../app.ts';
-import { createCoalesce } from '../cache/coalesce.ts';
-import type { Lookup } from '../cache/read-through.ts';
 import type { AuthConfig } from '../config/auth.ts';
 import type { Config } from '../config/config.ts';
 import { isLoopbackHost } from '../domain/loopback.ts';
-import { composeGateway, createMemory } from '../gateway.ts';
+import { composeGateway } from '../gateway.ts';
 import type { FinishedReply } from '../http/exchange.ts';
-import { createLife } from '../http/life.ts';
 import type { Log } from '../telemetry/log.ts';
-import { createUndiciTransport } from '../upstream/undici/transport.ts';
 import { onceLeft } from './connections.ts';
 import { openStore } from './open-store.ts';
+import { createNodeParts } from './parts.ts';
 import { headerOf } from './request.ts';
 import { createNodeServer } from './server.ts';
 
 export interface Sidecar {
   readonly app: App;
   readonly server: Server;
+  /** Loads what a start need not wait for. */
+  load(): Promise<void>;
   /** From now on ready for nothing more, though work is still taken. */
   drain(): void;
   /** Stops listening; what was read is answered within `graceMs`. Then the stores are flushed, upstream let go. */
@@ -29,33 +28,22 @@ export interface Sidecar {
 
 /** Beyond the deadline, before a socket that takes nothing is given up. */
 const SOCKET_SLACK_MS = 5_000;
-/** Contract §10: five seconds after the last watcher nothing is left. */
-const REMEMBER_WATCH_MS = 4_000;
-const STREAM_LIFETIME_MS = 600_000;
 
 export async function createSidecar(config: Config, log: Log): Promise<Sidecar> {
-  const { upstream } = config;
-  const memory = createMemory(config);
-  const opened = await openStore(config, memory, log);
-  const client = createUndiciTransport(upstream.origin, upstream.maxConcurrency, upstream.timeoutMs);
+  const { parts, upstream, life } = createNodeParts(config, log);
+  const opened = await openStore(config, parts, log);
   const routed = new WeakMap<ServerResponse, FinishedReply>();
   type NodeContext = Context<{ Bindings: HttpBindings }>;
-  const life = createLife();
   const app = composeGateway(config, {
-    ...memory,
+    ...parts,
     ...opened,
-    log,
-    transport: client.transport,
-    coalesce: createCoalesce<Lookup>(),
-    watching: { perSecond: config.watchRate, rememberMs: REMEMBER_WATCH_MS },
-    streamLifetimeMs: STREAM_LIFETIME_MS,
     life,
     readHeader: (c: NodeContext, name) => headerOf(c.env.incoming, name),
     handOver: (c: NodeContext, reply) => void routed.set(c.env.outgoing, reply),
     whenLeft: (c: NodeContext, tell) => onceLeft(c.env.incoming.socket, c.env.outgoing, tell),
   });
 
-  const { server, close } = createNodeServer({
+  const { server, load, close } = createNodeServer({
     app,
     routedReply(outgoing) {
       const reply = routed.get(outgoing);
@@ -63,18 +51,21 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
       return reply;
     },
     takesHost: hostRule(config.auth, log),
-    answerWithinMs: upstream.timeoutMs + SOCKET_SLACK_MS,
+    answerWithinMs: config.upstream.timeoutMs + SOCKET_SLACK_MS,
   });
 
   return {
     app,
     server,
+    async load() {
+      await Promise.all([upstream.load(), load()]);
+    },
     drain: life.drain,
     async close(graceMs) {
       life.close();
       await close(graceMs);
       await opened.store?.close();
-      await client.close();
+      await upstream.close();
     },
   };
 }

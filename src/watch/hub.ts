@@ -137,6 +137,7 @@ export function createHub(options: HubOptions): Hub {
     turns.leave(poller);
     clearTimeout(poller.timer);
     poller.timer = setTimeout(() => pollers.delete(poller.id), rememberMs);
+    poller.timer.unref?.(); // a process may end without it
   }
 
   return {

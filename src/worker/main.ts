@@ -6,7 +6,8 @@
 import type { App } from '../app.ts';
 import { createSolitaryLoads } from '../cache/coalesce.ts';
 import type { Lookup } from '../cache/read-through.ts';
-import { type Config, ConfigError, parseConfig } from '../config/config.ts';
+import { type Config, parseConfig } from '../config/config.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { parseOrigins } from '../config/origin.ts';
 import { Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';

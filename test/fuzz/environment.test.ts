@@ -5,7 +5,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Config, ConfigError, parseConfig } from '../../src/config/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import { createCanary } from '../support/canary.ts';
 import { FILES, variables } from '../support/fuzz/environments.ts';
 import { runToEnd, TOKEN } from '../support/gateway.ts';

@@ -6,7 +6,8 @@
 import { describe, expect, it } from 'vitest';
 import { createEntry } from '../../src/cache/entry.ts';
 import { decodeEntry, encodeEntry } from '../../src/cache/stored-value.ts';
-import { ConfigError, parseConfig } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
 import { createCanary } from '../support/canary.ts';
 import { markedEnvironment } from '../support/fuzz/marked.ts';

@@ -24,9 +24,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function start(env: Record<string, string>, entry?: string) {
   const file = join(folder, 'entry.mjs');
   if (entry !== undefined) writeFileSync(file, entry);
-  demo = spawn(process.execPath, ['simulator/demo.ts', ...(entry === undefined ? [] : [file])], {
-    env: { ...process.env, ...env },
-  });
+  const other = `const { startDemo } = await import('./simulator/demo.ts'); await startDemo({ entry: '${file}' });`;
+  const args = entry === undefined ? ['src/node/cli.ts', 'demo'] : ['--input-type=module', '-e', other];
+  demo = spawn(process.execPath, args, { env: { ...process.env, ...env } });
   const printed = { out: '', err: '' };
   demo.stdout.on('data', (text) => {
     printed.out += text;

@@ -1,6 +1,7 @@
 /** The environment as `parseConfig` reads it, with the one required variable in place. */
 
-import { type Config, ConfigError, parseConfig } from '../../src/config/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
+import { ConfigError } from '../../src/config/config-error.ts';
 import type { Runtime } from '../../src/config/environment.ts';
 
 /** Long enough to be looked for, and with characters that encodings change. */

@@ -2,7 +2,7 @@
  * A client of Redis (or Valkey), and what it is good for. A server is judged by what it does for us now and not
  * by what it says of itself: roles, users and states are an open list. Knows no entries.
  */
-import { createClient, ErrorReply, RESP_TYPES } from 'redis';
+import { createClient, ErrorReply, RESP_TYPES } from '@redis/client';
 import { PROBE } from './scripts.ts';
 import {
   type AclRule,

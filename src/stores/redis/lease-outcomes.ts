@@ -2,7 +2,7 @@
  * How the processes of a fleet tell each other that a load has ended: one channel per partition, small plain
  * values, never a body. A message is a trust border like any stored byte.
  */
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { ErrorCode, Failure } from '../../domain/errors.ts';
 import { type InvocationId, parseInvocationId } from '../../domain/job.ts';
 import type { RedisLink } from './link.ts';
@@ -42,14 +42,14 @@ const outcomeShape = z.discriminatedUnion('outcome', [
     .object({
       outcome: z.literal('failed'),
       code: z.enum(UPSTREAM_FAILURES),
-      retryAfter: z.int().min(1).max(MAX_RETRY_AFTER).optional(),
+      retryAfter: z.optional(z.int().check(z.minimum(1), z.maximum(MAX_RETRY_AFTER))),
     })
-    .refine(({ code, retryAfter }) => retryAfter === undefined || WITH_RETRY_AFTER.includes(code)),
+    .check(z.refine(({ code, retryAfter }) => retryAfter === undefined || WITH_RETRY_AFTER.includes(code))),
   /** Nothing came that would hold for another process. */
   z.object({ outcome: z.literal('released') }),
 ]);
 const messageShape = z.object({
-  id: z.string().refine((id) => parseInvocationId(id) === id),
+  id: z.string().check(z.refine((id) => parseInvocationId(id) === id)),
   told: outcomeShape,
 });
 

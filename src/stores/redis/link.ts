@@ -2,7 +2,7 @@
  * How commands get to Redis (or Valkey), and how little that may cost: a command takes at most `timeoutMs`, and
  * nothing is queued while Redis is away or refuses. Knows no entries.
  */
-import { ErrorReply } from 'redis';
+import { ErrorReply } from '@redis/client';
 import type { StoreHealth } from '../../cache/store.ts';
 import { createBulkhead, type QueueOptions } from '../../upstream/bulkhead.ts';
 import type { Listener, RedisClient } from './client.ts';

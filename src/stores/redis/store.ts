@@ -3,7 +3,7 @@
  * may be shown them any more. Whatever is wrong with Redis or with a value in it is a miss.
  */
 import { createHash } from 'node:crypto';
-import { ErrorReply } from 'redis';
+import { ErrorReply } from '@redis/client';
 import { deleteAtOf, type Entry } from '../../cache/entry.ts';
 import type { Store } from '../../cache/store.ts';
 import {

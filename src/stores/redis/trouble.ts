@@ -2,7 +2,7 @@
  * How long a command may take, and fixed words for what is the matter with Redis: never an address, never
  * a secret.
  */
-import { ErrorReply } from 'redis';
+import { ErrorReply } from '@redis/client';
 
 /** A timer that fires this much later than asked tells of a busy process, and so proves nothing. */
 const LATE_MS = 20;

@@ -2,9 +2,9 @@
  * The owner's end of the writing thread: one order at a time, each answered, also when the thread dies.
  * Keeps the process alive while an order is under way and no longer.
  */
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { WriteOrder, WriterOptions, WriterReply } from './writer.ts';
+import type { Closed, WriteOrder, WriterOptions, WriterReply } from './writer.ts';
+import { WRITER } from './writer-url.ts';
 
 export interface WriterThread {
   /** Never rejects. The caller waits for one reply before it gives the next order. */
@@ -20,15 +20,17 @@ export function createWriterThread(options: Omit<WriterOptions, 'generation'>): 
 
   function start(): Worker {
     const workerData: WriterOptions = { ...options, generation };
-    const file = fileURLToPath(new URL('./writer.ts', import.meta.url).href);
-    const started = new Worker(file, { workerData });
+    const started = new Worker(WRITER, { workerData });
     const settle = (reply: WriterReply) => {
       started.unref();
       generation = reply.generation;
       answer?.(reply);
       answer = undefined;
     };
-    started.on('message', settle);
+    started.on('message', (told: WriterReply | Closed) => {
+      if (told === 'closed') void started.terminate();
+      else settle(told);
+    });
     // An uncaught error ends the thread: 'exit' follows, and the next order starts another.
     started.on('error', () => {});
     started.on('exit', () => {

@@ -34,6 +34,9 @@ export interface WriteOrder {
 
 export type WriterOrder = WriteOrder | { readonly order: 'close' };
 
+/** The thread's last word: the file is closed. It is then ended from outside, as not every runtime lets it end itself. */
+export type Closed = 'closed';
+
 export interface WriterReply {
   /** Counts how often the file was opened, 0 for never; a reader of an earlier one must reopen. */
   readonly generation: number;
@@ -50,7 +53,7 @@ const file = createHeldFile(path, busyMs, before);
 port.on('message', (order: WriterOrder) => {
   if (order.order === 'close') {
     file.close();
-    port.close();
+    port.postMessage('closed' satisfies Closed);
     return;
   }
   port.postMessage(write(order));

@@ -4,7 +4,8 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import { devNull } from 'node:os';
-import { type buildConnector, Client, type Dispatcher } from 'undici';
+import type { buildConnector, Dispatcher } from 'undici';
+import Client from 'undici/lib/dispatcher/client.js';
 import { TransportFault } from '../transport.ts';
 import { connectFault, faultOf } from './faults.ts';
 

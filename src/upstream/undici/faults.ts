@@ -3,7 +3,7 @@
  * but for undici's one code with two meanings. The lists are closed and the codes are not: what is not listed is
  * a TLS verdict while a secure connection is made, the system's refusal if it is an errno, else `unknown`.
  */
-import { errors } from 'undici';
+import errors from 'undici/lib/core/errors.js';
 import { type FaultKind, TransportFault } from '../transport.ts';
 
 const KINDS: readonly (readonly [FaultKind, RegExp])[] = [

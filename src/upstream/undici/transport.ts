@@ -2,7 +2,9 @@
  * The Node transport: undici's Pool, twice as fast as the built-in fetch (docs/decisions.md). Keeps
  * connections alive, HTTP/1.1 only, follows nothing, decodes nothing; the caller's signal is the only clock.
  */
-import { buildConnector, type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
+import buildConnector from 'undici/lib/core/connect.js';
+import Pool from 'undici/lib/dispatcher/pool.js';
 import { type Connection, type ResponseHead, type Transport, TransportFault } from '../transport.ts';
 import { CLIENT_OPTIONS, createUndiciClient } from './client.ts';
 import { collect } from './collect.ts';

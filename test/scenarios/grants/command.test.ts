@@ -20,7 +20,7 @@ interface Run {
 
 function run(args: string[], env: Record<string, string> = { GRANT_SECRET: SECRET }): Promise<Run> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['scripts/grant.ts', ...args], { env }, (error, stdout, stderr) =>
+    execFile(process.execPath, ['src/node/cli.ts', 'grant', ...args], { env }, (error, stdout, stderr) =>
       resolve({ status: error === null ? 0 : Number(error.code), stdout, stderr }),
     );
   });

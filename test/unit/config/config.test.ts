@@ -1,7 +1,8 @@
 /** Every variable of contract §3: its default, its bounds, what it refuses; and that no value is ever shown. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Config, ConfigError } from '../../../src/config/config.ts';
+import type { Config } from '../../../src/config/config.ts';
+import { ConfigError } from '../../../src/config/config-error.ts';
 import { badNamesOf, CANARY, problemsOf, read, type Variables } from '../../support/config.ts';
 
 /** Beyond it a timer fires at once. */

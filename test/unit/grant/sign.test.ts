@@ -3,8 +3,8 @@ import { createAuthenticator } from '../../../src/grant/authenticate.ts';
 import { signGrant } from '../../../src/grant/sign.ts';
 import { NOW, outcomeOf, SECRET } from '../../support/tokens.ts';
 
-test('`chroma-sync-gateway/grant` has one function, under one name', async () => {
-  expect(Object.keys(await import('chroma-sync-gateway/grant'))).toEqual(['signGrant']);
+test('`chroma-sync-gateway/grant` has two functions', async () => {
+  expect(Object.keys(await import('chroma-sync-gateway/grant'))).toEqual(['grantRoute', 'signGrant']);
 });
 
 describe('the function that makes grants', () => {

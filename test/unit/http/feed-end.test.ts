@@ -59,6 +59,7 @@ describe('a stream that must end', () => {
     rig.now('pending');
     rig.now('processing', '', rig.ids[1]);
     rig.feed.end(reason);
+    expect(rig.watchers.size).toBe(0); // and learns nothing more
     expect(rig.pulled()).toEqual(['retry: 3000', 'pending', 'processing', `end ${reason}`]);
     expectOver(rig, reason, 2);
   });

@@ -1,0 +1,167 @@
+/**
+ * `npm run build`: writes `dist/`, the package that is published (contract §15). Everything of others is bundled in, so it has
+ * no dependencies; it is built beside and swapped in whole.
+ */
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { builtinModules } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
+import { VERSION } from '../src/domain/version.ts';
+import { licensesOf } from './licenses.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const NEW = join(ROOT, '.dist-new');
+const OLD = join(ROOT, '.dist-old');
+const DIST = join(ROOT, 'dist');
+
+/**
+ * Node's own modules by `process.getBuiltinModule`: a bundle in the form of ES modules has no `require` for the CommonJS
+ * in it, and an ESM import of `node:http` loads all that Node can do, which doubles the time of a start.
+ */
+const builtins: Plugin = {
+  name: 'builtins',
+  setup({ onResolve, onLoad }) {
+    const names = new Set(builtinModules.flatMap((name) => [name, `node:${name}`]).concat('node:sqlite'));
+    onResolve({ filter: /.*/ }, ({ path }) => (names.has(path) ? { path, namespace: 'builtin' } : undefined));
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule(${JSON.stringify(path)});`,
+    }));
+  },
+};
+
+/** The SQLite tier's thread as text inside the package: it then needs no file that another bundler would lose. */
+const writerInside: Plugin = {
+  name: 'writer inside',
+  setup({ onLoad }) {
+    onLoad({ filter: /sqlite[\\/]writer-url\.ts$/ }, async () => {
+      const { outputFiles, metafile } = await build({
+        ...COMMON,
+        entryPoints: [join(ROOT, 'src/stores/sqlite/writer.ts')],
+        platform: 'node',
+        target: 'node22',
+        plugins: [builtins],
+        write: false,
+        metafile: true,
+      });
+      seen.push(metafile);
+      const url = `data:text/javascript;base64,${Buffer.from(outputFiles[0]!.contents).toString('base64')}`;
+      return { contents: `export const WRITER = new URL(${JSON.stringify(url)});` };
+    });
+  },
+};
+
+const COMMON = {
+  bundle: true,
+  format: 'esm',
+  absWorkingDir: ROOT,
+  minify: true,
+  keepNames: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
+/** What went into the package, for the list of licenses. */
+const seen: Metafile[] = [];
+
+async function bundle(options: BuildOptions): Promise<void> {
+  const { metafile } = await build({ ...COMMON, outdir: NEW, metafile: true, ...options });
+  seen.push(metafile!);
+}
+
+rmSync(NEW, { recursive: true, force: true });
+mkdirSync(NEW);
+await bundle({
+  entryPoints: { index: 'src/node/create-gateway.ts', cli: 'src/node/cli.ts' },
+  platform: 'node',
+  target: 'node22',
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+  plugins: [builtins, writerInside],
+});
+await bundle({
+  entryPoints: { grant: 'src/grant/entry.ts' },
+  platform: 'neutral',
+  target: 'es2022',
+  mainFields: ['module', 'main'],
+});
+await bundle({
+  entryPoints: { worker: 'src/worker/main.ts' },
+  platform: 'neutral',
+  target: 'es2022',
+  mainFields: ['module', 'main'],
+  conditions: ['workerd', 'worker', 'browser'],
+  external: ['cloudflare:*', 'node:*'],
+});
+
+writeTypes();
+writePackage();
+const { text, bom } = licensesOf(seen, ROOT, VERSION);
+writeFileSync(join(NEW, 'THIRD-PARTY.txt'), text);
+writeFileSync(join(NEW, 'sbom.cdx.json'), bom);
+for (const file of ['LICENSE', 'README.md']) copyFileSync(join(ROOT, file), join(NEW, file));
+chmodSync(join(NEW, 'cli.js'), 0o755);
+
+rmSync(OLD, { recursive: true, force: true });
+if (existsSync(DIST)) renameSync(DIST, OLD);
+renameSync(NEW, DIST);
+rmSync(OLD, { recursive: true, force: true });
+
+/** Types of the entries and of what their signatures name, and nothing of anybody else's. */
+function writeTypes(): void {
+  const types = join(ROOT, '.dist-types');
+  rmSync(types, { recursive: true, force: true });
+  execFileSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', types], { stdio: 'inherit' });
+  const entries = { index: 'node/create-gateway', grant: 'grant/entry' };
+  for (const [name, path] of Object.entries(entries)) {
+    writeFileSync(join(NEW, `${name}.d.ts`), `export * from './types/${path}.js';\n`);
+    copyTypes(types, join(types, `${path}.d.ts`));
+  }
+  copyFileSync(join(ROOT, 'src/worker/entry.d.ts'), join(NEW, 'worker.d.ts'));
+  rmSync(types, { recursive: true });
+}
+
+function copyTypes(from: string, file: string): void {
+  const target = join(NEW, 'types', relative(from, file));
+  if (existsSync(target)) return;
+  const source = readFileSync(file, 'utf8');
+  mkdirSync(dirname(target), { recursive: true });
+  // TypeScript keeps `.ts` in specifiers of declarations.
+  writeFileSync(target, source.replace(/(from '|import\(")(\.[^'"]*)\.ts(['"])/g, '$1$2.js$3'));
+  for (const [, specifier] of source.matchAll(/(?:from '|import\(")(\.[^'"]*)\.ts/g)) {
+    copyTypes(from, join(dirname(file), `${specifier}.d.ts`));
+  }
+}
+
+function writePackage(): void {
+  const { name, version, description, license } = JSON.parse(
+    readFileSync(join(ROOT, 'package.json'), 'utf8'),
+  ) as Record<string, string>;
+  const entry = (file: string) => ({ types: `./${file}.d.ts`, default: `./${file}.js` });
+  const published = {
+    name,
+    version,
+    description,
+    license,
+    type: 'module',
+    engines: { node: '>=20.19' },
+    exports: {
+      '.': entry('index'),
+      './grant': entry('grant'),
+      './worker': entry('worker'),
+      './package.json': './package.json',
+    },
+    bin: { 'chroma-sync-gateway': 'cli.js' },
+    sideEffects: ['./cli.js'],
+  };
+  writeFileSync(join(NEW, 'package.json'), `${JSON.stringify(published, undefined, 2)}\n`);
+}
