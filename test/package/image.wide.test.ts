@@ -71,7 +71,12 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
     );
     running.push(gateway);
     const closed = once(gateway.process, 'close');
-    return { gateway, printed, closed, env: { ...all, PORT }, url: `http://127.0.0.1:${PORT}` };
+    const ended = gateway.exited.then((status) => {
+      throw new Error(`ended with ${status}: ${printed.stderr}`);
+    });
+    const ready = Promise.race([gateway.listening, ended]);
+    ready.catch(() => {}); // of those that are not to become ready
+    return { gateway, ready, printed, closed, env: { ...all, PORT }, url: `http://127.0.0.1:${PORT}` };
   }
 
   it('holds the bundle alone, readable by everybody and writable by nobody but root', () => {
@@ -100,9 +105,9 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
   });
 
   it('relays on a read-only file system, as PID 1 and without rights; a stop finishes what is under way', async () => {
-    const { gateway, printed, closed, env, url } = await start();
+    const { gateway, ready, printed, closed, env, url } = await start();
     expect(image.health(env)).toBe(1);
-    await gateway.listening;
+    await ready;
     const inner = innerPid(gateway);
     expect(statusOf(inner, 'NSpid').at(-1)).toBe('1');
     expect(statusOf(inner, 'Uid')).toEqual(Array(4).fill(String(USER)));
@@ -137,8 +142,8 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
     mkdirSync(volume);
     chownSync(volume, USER, USER);
     chmodSync(volume, 0o700);
-    const { gateway, closed, url } = await start({ CACHE_STORE_URL: 'sqlite:/tmp/jobs.db' }, volume);
-    await gateway.listening;
+    const { gateway, ready, closed, url } = await start({ CACHE_STORE_URL: 'sqlite:/tmp/jobs.db' }, volume);
+    await ready;
     const id = simulator.addJob({ state: 'complete' });
     expect((await ask(url, id)).status).toBe(200);
     process.kill(innerPid(gateway), 'SIGTERM');
