@@ -21,8 +21,9 @@ import { ask, healthz } from '../support/ask.ts';
 import { buildPackageIn } from '../support/built-package.ts';
 import { freePort } from '../support/free-port.ts';
 import { TOKEN } from '../support/gateway.ts';
-import { buildImage, describeWithImages, type Image, innerPid, statusOf } from '../support/image.ts';
+import { buildImage, describeWithImages, type Image } from '../support/image.ts';
 import { eventually } from '../support/jobs.ts';
+import { innerPid, statusOf } from '../support/proc.ts';
 
 const USER = 10_001;
 

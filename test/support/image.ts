@@ -129,16 +129,3 @@ function makeBase(folder: string): void {
   const file = 'FROM scratch\nADD rootfs.tar /\nCOPY node /usr/local/bin/node\n';
   writeFileSync(join(folder, 'Dockerfile'), file);
 }
-
-/** Of what is started as PID 1 of its own namespace: its number here, once there is one. */
-export function innerPid({ process: { pid } }: GatewayProcess): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim());
-}
-
-/** A line of `/proc/PID/status`, its fields. */
-export function statusOf(pid: number, name: string): string[] {
-  const line = readFileSync(`/proc/${pid}/status`, 'utf8')
-    .split('\n')
-    .find((text) => text.startsWith(`${name}:`));
-  return line?.split(/\s+/).slice(1) ?? [];
-}
