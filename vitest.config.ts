@@ -6,6 +6,7 @@ const wide = process.env.WIDE === '1';
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/support/package.ts',
     reporters: ['default', retryReporter()],
     // Real processes under real load share two cores: where only the result counts, one file at a time.
     fileParallelism: process.env.CI !== 'true',

@@ -1,6 +1,6 @@
 /**
  * `npm run build`: writes `dist/`, the package that is published (contract §15). Everything of others is bundled in, so it has
- * no dependencies; it is built beside and swapped in whole.
+ * no dependencies; it is built beside and swapped in whole. `--out DIR` writes it elsewhere.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -14,15 +14,19 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { VERSION } from '../src/domain/version.ts';
 import { licensesOf } from './licenses.ts';
 
 const ROOT = join(import.meta.dirname, '..');
-const NEW = join(ROOT, '.dist-new');
-const OLD = join(ROOT, '.dist-old');
-const DIST = join(ROOT, 'dist');
+const { out } = parseArgs({ options: { out: { type: 'string', default: join(ROOT, 'dist') } } }).values;
+const DIST = resolve(out);
+/** Beside it, so that a rename is all that a swap takes. */
+const beside = (what: string) => join(dirname(DIST), `.${basename(DIST)}-${what}`);
+const NEW = beside('new');
+const OLD = beside('old');
 
 /**
  * Node's own modules by `process.getBuiltinModule`: a bundle in the form of ES modules has no `require` for the CommonJS
@@ -118,9 +122,12 @@ rmSync(OLD, { recursive: true, force: true });
 
 /** Types of the entries and of what their signatures name, and nothing of anybody else's. */
 function writeTypes(): void {
-  const types = join(ROOT, '.dist-types');
+  const types = beside('types');
   rmSync(types, { recursive: true, force: true });
-  execFileSync('tsc', ['-p', 'tsconfig.build.json', '--outDir', types], { stdio: 'inherit' });
+  execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', types], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
   const entries = { index: 'node/create-gateway', grant: 'grant/entry' };
   for (const [name, path] of Object.entries(entries)) {
     writeFileSync(join(NEW, `${name}.d.ts`), `export * from './types/${path}.js';\n`);
