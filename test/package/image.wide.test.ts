@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
+  cpSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -14,17 +15,19 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { GatewayProcess } from '../../simulator/gateway-process.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { ask, healthz } from '../support/ask.ts';
-import { buildPackageIn } from '../support/built-package.ts';
 import { freePort } from '../support/free-port.ts';
 import { TOKEN } from '../support/gateway.ts';
 import { buildImage, describeWithImages, type Image } from '../support/image.ts';
 import { eventually } from '../support/jobs.ts';
+import { builtPackage } from '../support/package.ts';
 import { innerPid, statusOf } from '../support/proc.ts';
 
+const DEPLOY = fileURLToPath(new URL('../../deploy', import.meta.url));
 const USER = 10_001;
 
 describeWithImages('the image', { timeout: 60_000 }, () => {
@@ -35,7 +38,9 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
   let image: Image;
 
   beforeAll(async () => {
-    dist = buildPackageIn(folder);
+    dist = join(folder, 'dist');
+    cpSync((await builtPackage()).dist, dist, { recursive: true });
+    cpSync(DEPLOY, join(folder, 'deploy'), { recursive: true });
     writeFileSync(join(folder, '.dev.vars'), `CHROMA_API_KEY=${TOKEN}`);
     // As somebody builds whose files are for nobody else.
     execFileSync('chmod', ['-R', 'go=', dist]);
@@ -107,7 +112,6 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
 
   it('relays on a read-only file system, as PID 1 and without rights; a stop finishes what is under way', async () => {
     const { gateway, ready, printed, closed, env, url } = await start();
-    expect(image.health(env)).toBe(1);
     await ready;
     const inner = innerPid(gateway);
     expect(statusOf(inner, 'NSpid').at(-1)).toBe('1');
@@ -115,6 +119,7 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
     expect(statusOf(inner, 'Groups').filter(Boolean)).toEqual([String(USER)]);
     expect(statusOf(inner, 'CapEff')).toEqual(['0000000000000000']);
     expect(image.health(env)).toBe(0);
+    expect(image.health({ ...env, PORT: String(await freePort()) })).toBe(1);
 
     const known = simulator.addJob({ state: 'complete' });
     expect((await ask(url, known)).status).toBe(200);

@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import {
   chownSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -20,9 +21,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGatewayProcess } from '../../simulator/gateway-process.ts';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { ask } from '../support/ask.ts';
-import { buildPackageIn } from '../support/built-package.ts';
 import { TOKEN } from '../support/gateway.ts';
 import { eventually } from '../support/jobs.ts';
+import { builtPackage } from '../support/package.ts';
 import { innerPid, statusOf } from '../support/proc.ts';
 
 const UNIT = fileURLToPath(new URL('../../deploy/chroma-sync-gateway.service', import.meta.url));
@@ -88,7 +89,8 @@ describe.skipIf(!hasTools)('the systemd unit', { timeout: 60_000 }, () => {
     expect(allowed.has('epoll_pwait') && !allowed.has('mount')).toBe(true);
 
     // Where anybody can read it, as in /opt.
-    const entry = join(buildPackageIn(join(folder, 'opt')), 'cli.js');
+    cpSync((await builtPackage()).dist, join(folder, 'opt'), { recursive: true });
+    const entry = join(folder, 'opt/cli.js');
     const node = join(folder, 'node');
     copyFileSync(process.execPath, node);
     execFileSync('chmod', ['-R', 'a+rX', folder]);
