@@ -56,10 +56,12 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
     await simulator.close();
   });
 
-  /** Its parent takes it along. */
-  async function killed({ process: child, exited }: GatewayProcess): Promise<void> {
-    child.kill('SIGKILL');
-    await exited;
+  /** What has become another user outlives its parent's `--kill-child`. */
+  async function killed(gateway: GatewayProcess): Promise<void> {
+    const inner = innerPid(gateway);
+    if (inner !== undefined) process.kill(inner, 'SIGKILL');
+    gateway.process.kill('SIGKILL');
+    await gateway.exited;
   }
 
   async function start(env: Record<string, string> = {}, volume?: string) {
@@ -113,7 +115,7 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
   it('relays on a read-only file system, as PID 1 and without rights; a stop finishes what is under way', async () => {
     const { gateway, ready, printed, closed, env, url } = await start();
     await ready;
-    const inner = innerPid(gateway);
+    const inner = innerPid(gateway)!;
     expect(statusOf(inner, 'NSpid').at(-1)).toBe('1');
     expect(statusOf(inner, 'Uid')).toEqual(Array(4).fill(String(USER)));
     expect(statusOf(inner, 'Groups').filter(Boolean)).toEqual([String(USER)]);
@@ -152,7 +154,7 @@ describeWithImages('the image', { timeout: 60_000 }, () => {
     await ready;
     const id = simulator.addJob({ state: 'complete' });
     expect((await ask(url, id)).status).toBe(200);
-    process.kill(innerPid(gateway), 'SIGTERM');
+    process.kill(innerPid(gateway)!, 'SIGTERM');
     await closed;
     expect(await gateway.exited).toBe(0);
     const file = new DatabaseSync(join(volume, 'jobs.db'), { readOnly: true });

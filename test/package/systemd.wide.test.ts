@@ -124,11 +124,13 @@ describe.skipIf(!hasTools)('the systemd unit', { timeout: 60_000 }, () => {
       expect((await ask(url, id)).status).toBe(200);
       const isKept = () => statSync(join(state, 'jobs.db-wal')).size > 0;
       expect(await eventually(isKept, 5_000)).toBe(true);
-      const inner = innerPid(gateway);
+      const inner = innerPid(gateway)!;
       expect(statusOf(inner, 'Uid')[0]).toBe(String(USER));
       process.kill(inner, 'SIGTERM');
       expect(await gateway.exited).toBe(0);
     } finally {
+      const inner = innerPid(gateway);
+      if (inner !== undefined) process.kill(inner, 'SIGKILL');
       gateway.process.kill('SIGKILL');
     }
     // From the second program on: the first is what makes it nobody's.
