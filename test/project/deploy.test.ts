@@ -119,3 +119,13 @@ describe('the systemd unit', () => {
     expect(Number(one('LimitNOFILE'))).toBeGreaterThan(2 * VARIABLES.WATCH_MAX.default);
   });
 });
+
+it('the page that tells how to run it names only variables that there are', () => {
+  const page = read('docs/operations.md');
+  const commands = page.slice(page.indexOf('## Install'), page.indexOf('## Sidecar'));
+  const names = [...commands.matchAll(/(?:-e |name: |^|`)([A-Z][A-Z_]+)(?==|[,`])/gm)].map(
+    (match) => match[1]!,
+  );
+  expect(names.length).toBeGreaterThan(10);
+  expect(names.filter((name) => !VARIABLE_NAMES.includes(name as never))).toEqual([]);
+});
