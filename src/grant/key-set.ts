@@ -118,6 +118,8 @@ function parseKeys(text: string): JWK[] {
 async function fetchText(fetchKeys: typeof fetch, url: string): Promise<string> {
   const response = await fetchKeys(url, {
     redirect: 'manual',
+    // Some hosts keep what is fetched unless told (#206), and a key that was taken back must not live on.
+    cache: 'no-store',
     headers: { accept: 'application/jwk-set+json, application/json' },
     signal: AbortSignal.timeout(DEADLINE_MS),
   });

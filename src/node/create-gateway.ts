@@ -3,12 +3,16 @@
  * To its host it does nothing: no signal handler, no exit, nothing global, nothing opened before the first request.
  */
 import { readFileSync } from 'node:fs';
-import process from 'node:process';
 import type { Context } from 'hono';
 import type { App } from '../app.ts';
 import { parseConfig } from '../config/config.ts';
+import { asFailure } from '../domain/errors.ts';
 import { composeGateway, scanFor } from '../gateway.ts';
+import { errorReply } from '../http/error-reply.ts';
+import { requestIdOf } from '../http/exchange.ts';
 import { createLog } from '../telemetry/log.ts';
+import { createHostWriter } from './host-log.ts';
+import { createPathOf } from './mounted-path.ts';
 import { type OpenedStore, openStore, refuseWrongStore } from './open-store.ts';
 import { createNodeParts } from './parts.ts';
 
@@ -32,8 +36,6 @@ export interface Gateway {
 }
 
 const GRACE_MS = 10_000;
-/** Our paths, in whatever folder of the host they are. */
-const OWN_PATH = /^.*?(\/api\/v1\/invocations(?:\/.*?)?|\/healthz|\/readyz)\/?$/;
 
 /**
  * @param env the variables of the configuration, by name, as `process.env` has them; `AUTH` must be chosen. What
@@ -46,13 +48,17 @@ export function createGateway(
 ): Gateway {
   const config = parseConfig(env, 'mounted', (path) => readFileSync(path, 'utf8'));
   refuseWrongStore(config.store);
-  const write = options.write ?? ((line: string) => void process.stdout.write(line));
-  const log = createLog({ level: config.logLevel, write, secrets: scanFor(config.secrets), now: Date.now });
+  const log = createLog({
+    level: config.logLevel,
+    write: createHostWriter(options.write),
+    secrets: scanFor(config.secrets),
+    now: Date.now,
+  });
   const { parts, upstream, life } = createNodeParts(config, log);
   const underWay = new Set<Promise<Response>>();
   let store: Promise<OpenedStore> | undefined;
   let app: Promise<App> | undefined;
-  let hasTold = false;
+  let closing: Promise<void> | undefined;
 
   async function compose(): Promise<App> {
     store = life.phase() === 'closing' ? Promise.resolve({}) : openStore(config, parts, log);
@@ -60,29 +66,41 @@ export function createGateway(
       ...parts,
       ...(await store),
       life,
-      pathOf,
+      pathOf: createPathOf(log),
       readHeader: (c: Context, name) => c.req.raw.headers.get(name) ?? undefined,
-      whenLeft: (c: Context, tell) => c.req.raw.signal.addEventListener('abort', tell, { once: true }),
+      whenLeft: (c: Context, tell) => onceAborted(c.req.raw.signal, tell),
       handOver: (_c, reply) => reply.report(true),
     });
   }
 
-  /** A host may strip its own prefix or keep it, and may redirect to a slash at the end. */
-  function pathOf(path: string): string {
-    const own = OWN_PATH.exec(path)?.[1];
-    if (own === undefined && !hasTold) {
-      hasTold = true;
-      log.event(
-        'warn',
-        'a request for none of our paths: is the gateway mounted so that it gets /api/v1/invocations/…?',
+  async function answer(request: Request): Promise<Response> {
+    try {
+      app ??= compose();
+      return await (await app).fetch(request);
+    } catch (err) {
+      // The store's folder went away since it was looked at: it may be back at the next request.
+      app = undefined;
+      log.event('error', 'cannot open', { err });
+      const { status, headers, body } = errorReply(
+        asFailure(err),
+        { 'X-Request-Id': requestIdOf(undefined) },
+        Math.random,
       );
+      return new Response(body, { status, headers });
     }
-    return own ?? path;
   }
 
-  async function answer(request: Request): Promise<Response> {
-    app ??= compose();
-    return (await app).fetch(request);
+  async function close(): Promise<void> {
+    life.close();
+    let late: ReturnType<typeof setTimeout> | undefined;
+    const grace = new Promise((resolve) => {
+      late = setTimeout(resolve, GRACE_MS);
+    });
+    await Promise.race([Promise.allSettled(underWay), grace]);
+    clearTimeout(late);
+    const opened = await store?.catch(() => undefined);
+    await opened?.store?.close();
+    await upstream.close();
   }
 
   return {
@@ -93,16 +111,15 @@ export function createGateway(
       response.then(forget, forget);
       return response;
     },
-    async close() {
-      life.close();
-      let late: ReturnType<typeof setTimeout> | undefined;
-      const grace = new Promise((resolve) => {
-        late = setTimeout(resolve, GRACE_MS);
-      });
-      await Promise.race([Promise.allSettled(underWay), grace]);
-      clearTimeout(late);
-      await (await store)?.store?.close();
-      await upstream.close();
+    close() {
+      closing ??= close();
+      return closing;
     },
   };
+}
+
+/** Also when the caller had left before anybody listened. */
+function onceAborted(signal: AbortSignal, tell: () => void): void {
+  if (signal.aborted) tell();
+  else signal.addEventListener('abort', tell, { once: true });
 }

@@ -20,7 +20,8 @@ export function createWriterThread(options: Omit<WriterOptions, 'generation'>): 
 
   function start(): Worker {
     const workerData: WriterOptions = { ...options, generation };
-    const started = new Worker(WRITER, { workerData });
+    // What the process was started with (a loader, an inspector, `-e`) is not meant for this thread.
+    const started = new Worker(WRITER, { workerData, execArgv: [] });
     const settle = (reply: WriterReply) => {
       started.unref();
       generation = reply.generation;
