@@ -14,19 +14,18 @@ export function askHealth(env: Readonly<Record<string, string | undefined>>): Pr
   const { promise, resolve } = Promise.withResolvers<number>();
   try {
     // An agent of its own: Node's may be told to use a proxy.
-    const options = {
-      host: reachable(host),
-      port,
-      path: '/healthz',
-      agent: new Agent(),
-      timeout: TIMEOUT_MS,
-    };
-    get({ ...options, headers: { Host: 'localhost' } }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200 ? 0 : 1);
-    })
-      .on('timeout', () => resolve(1))
-      .on('error', () => resolve(1));
+    const options = { host: reachable(host), port, path: '/healthz', agent: new Agent() };
+    const request = get({ ...options, headers: { Host: 'localhost' } });
+    const late = setTimeout(() => request.destroy(), TIMEOUT_MS);
+    request.on('response', ({ statusCode }) => {
+      resolve(statusCode === 200 ? 0 : 1);
+      request.destroy(); // whatever else it has to say
+    });
+    request.on('error', () => {});
+    request.on('close', () => {
+      clearTimeout(late);
+      resolve(1);
+    });
   } catch {
     resolve(1); // a port that is none
   }
