@@ -64,6 +64,16 @@ const writerInside: Plugin = {
   },
 };
 
+/** zod keeps its settings in the host's globals, where an application that has zod too would share them with us. */
+const zodOfOurOwn: Plugin = {
+  name: 'zod of our own',
+  setup({ onLoad }) {
+    onLoad({ filter: /zod[\\/]v4[\\/]core[\\/](core|registries)\.js$/ }, ({ path }) => ({
+      contents: `const ourGlobals = {};${readFileSync(path, 'utf8').replaceAll('globalThis', 'ourGlobals')}`,
+    }));
+  },
+};
+
 const COMMON = {
   bundle: true,
   format: 'esm',
@@ -90,19 +100,21 @@ await bundle({
   target: 'node22',
   splitting: true,
   chunkNames: 'chunks/[name]-[hash]',
-  plugins: [builtins, writerInside],
+  plugins: [builtins, writerInside, zodOfOurOwn],
 });
 await bundle({
   entryPoints: { grant: 'src/grant/entry.ts' },
   platform: 'neutral',
   target: 'es2022',
   mainFields: ['module', 'main'],
+  plugins: [zodOfOurOwn],
 });
 await bundle({
   entryPoints: { worker: 'src/worker/main.ts' },
   platform: 'neutral',
   target: 'es2022',
   mainFields: ['module', 'main'],
+  plugins: [zodOfOurOwn],
   conditions: ['workerd', 'worker', 'browser'],
   external: ['cloudflare:*', 'node:*'],
 });

@@ -1,0 +1,143 @@
+/** The package's entries as an application loads them, and what they leave of its process (contract §15). */
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSimulator } from '../../simulator/simulator.ts';
+import { TOKEN } from '../support/gateway.ts';
+import { builtPackage } from '../support/package.ts';
+import { SECRET } from '../support/tokens.ts';
+
+const run = promisify(execFile);
+const simulator = createSimulator({ token: TOKEN });
+let project: string;
+beforeAll(async () => {
+  ({ project } = await builtPackage());
+  await simulator.listen();
+});
+afterAll(() => simulator.close());
+
+/** Runs a script in the project of somebody else; what it printed as JSON. It must say nothing on stderr. */
+async function inProject(type: 'commonjs' | 'module', script: string): Promise<unknown> {
+  const env = {
+    CHROMA_API_KEY: TOKEN,
+    UPSTREAM_URL: simulator.url,
+    AUTH: 'none',
+    LOG_LEVEL: 'silent',
+    SECRET,
+  };
+  const file = join(project, `${crypto.randomUUID()}.${type === 'module' ? 'mjs' : 'cjs'}`);
+  writeFileSync(file, script);
+  const { stdout, stderr } = await run(process.execPath, [file], { cwd: project, env, timeout: 20_000 });
+  expect(stderr).toBe('');
+  return JSON.parse(stdout);
+}
+
+describe('the entries', () => {
+  it('have these functions, imported', async () => {
+    const script = `console.log(JSON.stringify(await Promise.all(['', '/grant', '/worker']
+      .map(async (entry) => Object.keys(await import('chroma-sync-gateway' + entry).catch((error) => [error.message]))))));`;
+    const [main, grant] = (await inProject('module', script)) as string[][];
+    expect([main, grant]).toEqual([
+      ['ConfigError', 'createGateway'],
+      ['grantRoute', 'signGrant'],
+    ]);
+  });
+
+  it('#208 have the same and work by require()', async () => {
+    const script = `
+      const { createGateway, ConfigError } = require('chroma-sync-gateway');
+      const { signGrant, grantRoute } = require('chroma-sync-gateway/grant');
+      const { version } = require('chroma-sync-gateway/package.json');
+      (async () => {
+        const gateway = createGateway(process.env);
+        const { status } = await gateway.fetch(new Request('http://localhost/healthz'));
+        await gateway.close();
+        const grant = await signGrant({ secret: process.env.SECRET, read: '*', expiresIn: '1m' });
+        const route = typeof grantRoute({});
+        let problems;
+        try { createGateway({}); } catch (error) { problems = error instanceof ConfigError && error.problems.length; }
+        console.log(JSON.stringify({ status, grant: grant.length > 50, route, problems, version: typeof version }));
+      })();`;
+    expect(await inProject('commonjs', script)).toEqual({
+      status: 200,
+      grant: true,
+      route: 'function',
+      problems: 2,
+      version: 'string',
+    });
+  });
+});
+
+/** Everything that a guest could have changed, as far as it can be compared; the host has used its own `fetch` before. */
+const SNAPSHOT = `
+  await fetch('data:,').then((response) => response.text());
+  const looked = [globalThis, ...[Request, Response, Headers, AbortSignal, Promise, Array, Object, String, Map,
+    Error, Function].map(({ prototype }) => prototype)];
+  const look = (at) => new Map(Reflect.ownKeys(at).map((key) => {
+    const { value, get } = Object.getOwnPropertyDescriptor(at, key);
+    return [key, value ?? get];
+  }));
+  const before = looked.map(look);
+  const listeners = () => process.eventNames().map((name) => String(name) + process.listenerCount(name)).sort().join();
+  const listenersBefore = listeners();
+  const limit = Error.stackTraceLimit;
+  function changes() {
+    const found = [];
+    for (const [i, now] of looked.map(look).entries()) {
+      for (const [key, value] of now) {
+        if (!before[i].has(key) || !Object.is(before[i].get(key), value)) found.push(String(key));
+      }
+    }
+    if (listeners() !== listenersBefore) found.push('listeners');
+    if (Error.stackTraceLimit !== limit) found.push('Error.stackTraceLimit');
+    return found;
+  }`;
+
+describe('to its host the package', () => {
+  it('does nothing: no global, no listener, no dispatcher is another, after import, answers and close()', async () => {
+    const id = simulator.addJob({ state: 'complete' });
+    const script = `${SNAPSHOT}
+      const found = {};
+      const { createGateway } = await import('chroma-sync-gateway');
+      const { signGrant } = await import('chroma-sync-gateway/grant');
+      found.imported = changes();
+      const gateway = createGateway({ ...process.env, CACHE_STORE_URL: 'sqlite:' + ${JSON.stringify('PLACE')} });
+      found.created = changes();
+      const ask = (path) => gateway.fetch(new Request('http://localhost/api/v1/invocations/' + path));
+      found.status = (await ask('${id}')).status;
+      found.stream = (await (await ask('events?id=${id}')).text()).includes('"settled"');
+      await signGrant({ secret: process.env.SECRET, read: '*', expiresIn: '1m' });
+      found.answered = changes();
+      await gateway.close();
+      found.closed = changes();
+      console.log(JSON.stringify(found));`.replace('PLACE', join(project, 'jobs.db'));
+    expect(await inProject('module', script)).toEqual({
+      imported: [],
+      created: [],
+      status: 200,
+      stream: true,
+      answered: [],
+      closed: [],
+    });
+  });
+
+  it('would be seen to change something', async () => {
+    const script = `${SNAPSHOT}
+      globalThis[Symbol.for('undici.globalDispatcher.1')] = {};
+      globalThis.Request = class {};
+      globalThis.ours = 1;
+      Array.prototype.oursToo = 1;
+      process.on('SIGTERM', () => {});
+      console.log(JSON.stringify(changes()));
+      process.exit();`;
+    expect(await inProject('module', script)).toEqual([
+      'Request',
+      'ours',
+      'Symbol(undici.globalDispatcher.1)',
+      'oursToo',
+      'listeners',
+    ]);
+  });
+});
