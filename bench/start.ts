@@ -1,8 +1,7 @@
 /** From exec to listening and to the first answer, and what each dependency costs. */
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { ENTRY } from '../simulator/gateway-process.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { measureDependencies } from './dependencies.ts';
 import { ask } from './exchange.ts';
@@ -45,13 +44,13 @@ async function measureNodeStart({ rounds, progress }: ThemeOptions): Promise<Out
     gateway: (PORT) => launchGateway({ core, env: { ...env, PORT } }),
     'gateway, with a compile cache': (PORT) =>
       launchGateway({ core, env: { ...env, PORT, NODE_COMPILE_CACHE: join(folder.path, 'cache') } }),
-    'gateway, as one bundled file': (PORT) =>
-      launchGateway({ core, entry: join(folder.path, 'gateway.mjs'), env: { ...env, PORT } }),
+    'gateway, from the package': (PORT) =>
+      launchGateway({ core, entry: join(folder.path, 'dist/cli.js'), env: { ...env, PORT } }),
   };
   const listening = tally();
   const answered = tally();
   try {
-    await bundle(join(folder.path, 'gateway.mjs'));
+    build(join(folder.path, 'dist'));
     for (let round = -1; round < starts; round++) {
       for (const [name, start] of Object.entries(ways)) {
         progress(`start ${round + 1} of ${starts}: ${name}`);
@@ -90,24 +89,9 @@ async function measureNodeStart({ rounds, progress }: ThemeOptions): Promise<Out
   };
 }
 
-/** What an image that wants to start fast would ship. */
-async function bundle(outfile: string): Promise<void> {
-  const { build } = await import('esbuild');
-  await build({
-    entryPoints: [ENTRY],
-    absWorkingDir: ROOT,
-    outfile,
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    // CommonJS inside an ES module asks for a `require`.
-    banner: {
-      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
-    },
-    logLevel: 'error',
-  });
+/** The package, as it is published. */
+function build(out: string): void {
+  execFileSync(process.execPath, ['scripts/build.ts', '--out', out], { cwd: ROOT, stdio: 'ignore' });
 }
 
 /** ms from exec until it takes a connection, and until the first lookup is answered. */
