@@ -5,8 +5,17 @@ import type { Outcome, ThemeOptions } from './report.ts';
 import { tally } from './report.ts';
 import { median, number, spread } from './stats.ts';
 
-/** As the sources import them. Only `redis` waits until it is chosen. */
-const IMPORTS = ['@hono/node-server', 'hono', 'jose', 'lru-cache', 'pino', 'redis', 'undici', 'zod/mini'];
+/** As the sources import them. Only `@redis/client` waits until it is chosen. */
+const IMPORTS = [
+  '@hono/node-server',
+  'hono',
+  'jose',
+  'lru-cache',
+  'pino',
+  '@redis/client',
+  'undici',
+  'zod/mini',
+];
 const RUNS = 5;
 
 export async function measureDependencies({ progress }: ThemeOptions): Promise<Outcome> {
