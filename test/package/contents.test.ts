@@ -67,7 +67,7 @@ describe('the package', () => {
     const paths = [...texts.keys()].filter((path) => !path.endsWith('(inside)'));
     expect(paths.filter((path) => !kinds.test(path) || /test|spec/i.test(path))).toEqual([]);
     expect(linesWith(/[#@] ?source(Mapping)?URL=/)).toEqual([]);
-    expect(texts.size - paths.length, 'the thread of the SQLite tier').toBe(1);
+    expect(texts.size - paths.length, 'the thread of the SQLite tier, in both bundles').toBe(2);
   });
 
   it('says nothing of the machine that built it, and holds nothing that looks like a secret', () => {
