@@ -95,9 +95,12 @@ async function bundle(options: BuildOptions): Promise<void> {
 rmSync(NEW, { recursive: true, force: true });
 mkdirSync(NEW);
 // One after the other: what both have would be in a file of its own for each piece, and a start pays for every file.
-for (const entryPoints of [{ index: 'src/node/create-gateway.ts' }, { cli: 'src/node/cli.ts' }]) {
+for (const [name, entry] of [
+  ['index', 'src/node/create-gateway.ts'],
+  ['cli', 'src/node/cli.ts'],
+] as const) {
   await bundle({
-    entryPoints,
+    entryPoints: { [name]: entry },
     platform: 'node',
     target: 'node22',
     splitting: true,

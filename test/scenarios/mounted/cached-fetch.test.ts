@@ -10,7 +10,7 @@ let kept: Map<string, Response>;
 beforeEach(() => {
   kept = new Map();
   globalThis.fetch = async (input, init) => {
-    const url = String(input);
+    const { url } = new Request(input);
     if (init?.cache === 'no-store') return original(input, init);
     const response = kept.get(url) ?? (await original(input, init));
     kept.set(url, response.clone());
