@@ -18,7 +18,7 @@ export const HELP = `An authenticating caching gateway for Chroma Sync invocatio
   chroma-sync-gateway --help      this text
   chroma-sync-gateway --version   the version
 
-Exit status: 0 stopped in order, 1 failed, 64 wrong usage, 78 bad environment or too old a Node.
+Exit status: 0 stopped in order, 1 failed, 64 wrong usage, 78 a bad environment or too old a Node.
 
 Environment (durations in milliseconds, sizes in bytes):
 
