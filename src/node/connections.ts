@@ -35,6 +35,8 @@ export interface Connections extends Pick<Pipelining, 'startTurn' | 'hold'> {
 const SWEEP_MS = 50;
 /** How long what a caller still sends is read once its connection has ended on our side. */
 const LINGER_MS = 500;
+/** Its HTTP server has no other close than one that cuts what is under way: there it comes last. */
+const IS_BUN = process.versions.bun !== undefined;
 
 /** @param leave called at the end of each turn of the event loop that took or answered a request */
 export function createConnections(server: Server, leave: () => void): Connections {
@@ -124,18 +126,23 @@ export function createConnections(server: Server, leave: () => void): Connection
       closing = true;
       for (const connection of standing) endAfterNewest(connection);
       return new Promise((resolve) => {
-        const sweep = setInterval(endIdle, SWEEP_MS);
+        const sweep = setInterval(IS_BUN ? endAll : endIdle, SWEEP_MS);
         const hard = setTimeout(() => {
           for (const { socket } of standing) socket.destroy();
         }, graceMs);
-        // Not the HTTP server's own: it would begin with the connections that it takes for idle.
-        NetServer.prototype.close.call(server, () => {
+        const done = () => {
           clearInterval(sweep);
           clearTimeout(hard);
           // A connection that was cut tells so a little later: its requests have their lines before the last one.
           const end = () => void (standing.size === 0 ? resolve() : setImmediate(end));
           end();
-        });
+        };
+        function endAll(): void {
+          if (![...standing].some(isBusy)) server.close(done).closeAllConnections();
+        }
+        if (IS_BUN) return;
+        // Not the HTTP server's own: it would begin with the connections that it takes for idle.
+        NetServer.prototype.close.call(server, done);
         endIdle();
       });
     },

@@ -17,6 +17,8 @@ export interface Main {
 
 /** How long answers in flight have once the listener is closed (contract §3), ms. */
 const GRACE_MS = 10_000;
+/** Bun and Deno name the Node that they are like, not one whose holes they have. */
+const IS_NODE = process.versions.bun === undefined && process.versions.deno === undefined;
 
 /** Resolves when the sidecar begins to listen. A bad environment ends the process. */
 export async function startMain(): Promise<Main> {
@@ -38,7 +40,7 @@ export async function startMain(): Promise<Main> {
     log.event('fatal', 'cannot listen', { err });
     void exit(1);
   });
-  for (const warning of [...config.warnings, ...nodeWarnings(process.versions.node)])
+  for (const warning of [...config.warnings, ...(IS_NODE ? nodeWarnings(process.versions.node) : [])])
     log.event('warn', warning);
   process.on('uncaughtException', (err) => crash('uncaught exception', err));
   process.on('unhandledRejection', (err) => crash('unhandled rejection', err));

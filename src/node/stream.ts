@@ -12,6 +12,8 @@ import { onceLeft } from './connections.ts';
 const SLICE = 256;
 /** A connection that takes nothing for so long is destroyed; an idle one has a comment before that. */
 const STALLED_MS = 30_000;
+/** Bun's sockets under `node:http` send nothing that is written past the answer. */
+const IS_RAW = process.versions.bun === undefined;
 
 /** @returns begins a stream on a connection; it lives until its feed is over or the caller leaves */
 export function createStreams(): (socket: Socket, outgoing: ServerResponse, reply: StreamReply) => void {
@@ -49,7 +51,8 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
       // Behind other answers of its connection it waits for the socket.
       if (socket.destroyed || outgoing.socket === null) return;
       for (let text = feed.pull(socket.writableLength); text !== undefined; ) {
-        socket.write(outgoing.chunkedEncoding ? chunkOf(text) : text);
+        if (!IS_RAW) outgoing.write(text);
+        else socket.write(outgoing.chunkedEncoding ? chunkOf(text) : text);
         text = feed.pull(socket.writableLength);
       }
       // A callback for each event would be a tenth of it: only a socket that takes no more tells when it has.
