@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createKeySet } from '../../../src/grant/key-set.ts';
-import { closeServers, ec, listen, provider, sign, signers } from '../../support/identity-provider.ts';
+import { closeServers, ec, listen, provider, rsa, sign, signers } from '../../support/identity-provider.ts';
 import { NOW, outcomeOf, REFUSED } from '../../support/tokens.ts';
 
 const UNAVAILABLE = { code: 'auth_unavailable' };
@@ -133,4 +133,22 @@ describe('when the identity provider is away', () => {
     serve(ec.jwk);
     expect((await outcomeOf(authenticate, await sign(ec))).grant).toBeDefined();
   });
+});
+
+test("#206 a host's `fetch` that keeps answers unless told keeps no key set", async () => {
+  const kept = new Map<string, Promise<Response>>();
+  const keeping: typeof fetch = async (input, init) => {
+    if (init?.cache === 'no-store') return fetch(input, init);
+    const key = input instanceof Request ? input.url : input.toString();
+    if (!kept.has(key)) kept.set(key, fetch(input, init));
+    return (await kept.get(key)!).clone();
+  };
+  const { idp, clock, serve } = await provider();
+  const keySet = createKeySet({ url: idp.url, fetch: keeping, now: () => clock.now });
+  const kid = ec.jwk.kid;
+  serve(rsa.jwk);
+  expect(await keySet.keysOf(kid)).toEqual([]);
+  serve(ec.jwk);
+  clock.now = NOW + 600_000;
+  expect(await keySet.keysOf(kid)).toEqual([ec.jwk]);
 });
