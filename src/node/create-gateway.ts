@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { Context } from 'hono';
 import type { App } from '../app.ts';
 import { parseConfig } from '../config/config.ts';
+import { ConfigError } from '../config/config-error.ts';
 import { asFailure } from '../domain/errors.ts';
 import { composeGateway, scanFor } from '../gateway.ts';
 import { errorReply } from '../http/error-reply.ts';
@@ -15,8 +16,9 @@ import { createHostWriter } from './host-log.ts';
 import { createPathOf } from './mounted-path.ts';
 import { type OpenedStore, openStore, refuseWrongStore } from './open-store.ts';
 import { createNodeParts } from './parts.ts';
+import { isTooOld, tooOldMessage } from './version.ts';
 
-export { ConfigError } from '../config/config-error.ts';
+export { ConfigError };
 
 /** What else a host may say. */
 export interface GatewayOptions {
@@ -40,12 +42,13 @@ const GRACE_MS = 10_000;
 /**
  * @param env the variables of the configuration, by name, as `process.env` has them; `AUTH` must be chosen. What
  *   concerns a process of its own (`HOST`, `PORT`, `METRICS_*`, `SHUTDOWN_DELAY_MS`) is ignored
- * @throws ConfigError that names every bad variable, a store's file that can never be one included
+ * @throws ConfigError that names every bad variable, a store's file that can never be one included, or that Node is too old
  */
 export function createGateway(
   env: Readonly<Record<string, string | undefined>>,
   options: GatewayOptions = {},
 ): Gateway {
+  if (isTooOld(process.versions.node)) throw new ConfigError([tooOldMessage(process.versions.node)]);
   const config = parseConfig(env, 'mounted', (path) => readFileSync(path, 'utf8'));
   refuseWrongStore(config.store);
   const log = createLog({
