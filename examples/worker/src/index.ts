@@ -1,0 +1,1 @@
+export { default, InvocationObject } from 'chroma-sync-gateway/worker';
