@@ -13,6 +13,12 @@ import { eventually } from './jobs.ts';
 
 const RUNTIMES = fileURLToPath(new URL('../runtimes/node_modules', import.meta.url));
 const BEGIN_MS = 20_000;
+const running = new Set<Host>();
+
+/** Ends what a test that failed has left running. */
+export async function stopHosts(): Promise<void> {
+  await Promise.all([...running].map((host) => host.stop()));
+}
 
 /** By name: the command that runs a script. Absent ones are brought by `npm ci --prefix test/runtimes`. */
 export const HOST_RUNTIMES = {
@@ -21,6 +27,7 @@ export const HOST_RUNTIMES = {
   'Node 24': [process.execPath],
   'Node 26': [join(RUNTIMES, 'node26/bin/node')],
   Bun: [join(RUNTIMES, '@oven/bun-linux-x64/bin/bun')],
+  // Deno gives nothing less for a file below /dev/shm, where tests have their folders.
   Deno: [join(RUNTIMES, '@deno/linux-x64-glibc/deno'), 'run', '--no-remote', '-A'],
 } as const satisfies Record<string, readonly string[]>;
 
@@ -95,19 +102,22 @@ export async function startHost(
     killAll();
     throw new Error(`${command.join(' ')} does not serve: ${text}`);
   }
-  return {
+  const host: Host = {
     origin,
     process: child,
     printed: () => text,
     async stop() {
       child.kill('SIGTERM');
       const late = setTimeout(killAll, 10_000);
-      const [status] = child.exitCode === null ? await exited : [child.exitCode];
+      const [status] = await exited;
       clearTimeout(late);
       killAll();
+      running.delete(host);
       return status;
     },
   };
+  running.add(host);
+  return host;
 }
 
 /** The ids in a SQLite store's file, read by our own Node. */
