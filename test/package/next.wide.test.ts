@@ -7,7 +7,7 @@ import { createSimulator } from '../../simulator/simulator.ts';
 import { createAuthenticator } from '../../src/grant/authenticate.ts';
 import { ask, askAt, newId } from '../support/ask.ts';
 import { type Env, TOKEN } from '../support/gateway.ts';
-import { type Host, idsIn, startHost } from '../support/host.ts';
+import { type Host, idsIn, startHost, stopHosts } from '../support/host.ts';
 import { itServesCallers } from '../support/host-suite.ts';
 import { eventually } from '../support/jobs.ts';
 import { buildNextApp, makeNextApp, NEXT_START } from '../support/next-app.ts';
@@ -24,6 +24,7 @@ beforeAll(async () => {
   await makeNextApp(app);
 });
 afterAll(async () => {
+  await stopHosts();
   await simulator.close();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -56,7 +57,7 @@ describe('#197 #205 built with Turbopack', () => {
     expect(complaintsIn(await buildNextApp(app))).toEqual([]);
     host = await start({ GRANT_SECRET: SECRET });
   }, 200_000);
-  afterAll(async () => void (await host?.stop()));
+  afterAll(stopHosts);
 
   itServesCallers(() => host.origin, simulator);
 

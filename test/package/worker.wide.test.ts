@@ -9,7 +9,7 @@ import { createSimulator } from '../../simulator/simulator.ts';
 import { ask } from '../support/ask.ts';
 import { TOKEN } from '../support/gateway.ts';
 import { bearer, signNow } from '../support/grants.ts';
-import { type Host, startHost } from '../support/host.ts';
+import { type Host, startHost, stopHosts } from '../support/host.ts';
 import { itServesCallers } from '../support/host-suite.ts';
 import { closeServers, createSigner, provider } from '../support/identity-provider.ts';
 import { copyOfProject } from '../support/package.ts';
@@ -53,8 +53,7 @@ const ROWS = [
 
 describe.each(ROWS)('#195 with compatibility date $date and flags $flags', ({ date, flags }) => {
   const simulator = createSimulator({ token: TOKEN });
-  const hosts: Host[] = [];
-  async function start(vars: Record<string, string>): Promise<Host> {
+  function start(vars: Record<string, string>): Promise<Host> {
     const all = {
       CHROMA_API_KEY: TOKEN,
       UPSTREAM_URL: simulator.url,
@@ -63,8 +62,7 @@ describe.each(ROWS)('#195 with compatibility date $date and flags $flags', ({ da
     };
     const args = ['dev', '--port', '{port}', '--inspector-port', '0', '--show-interactive-dev-session=false'];
     const vs = Object.entries(all).flatMap(([name, value]) => ['--var', `${name}:${value}`]);
-    hosts.push(await startHost([...WRANGLER, ...args, ...vs], project, simulator.url, QUIET));
-    return hosts.at(-1)!;
+    return startHost([...WRANGLER, ...args, ...vs], project, simulator.url, QUIET);
   }
   let host: Host;
   beforeAll(async () => {
@@ -75,7 +73,7 @@ describe.each(ROWS)('#195 with compatibility date $date and flags $flags', ({ da
     host = await start({ AUTH: 'none' });
   });
   afterAll(async () => {
-    for (const one of hosts) await one.stop();
+    await stopHosts();
     await simulator.close();
     closeServers();
   });
