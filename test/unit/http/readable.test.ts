@@ -97,7 +97,7 @@ describe('a caller that leaves', () => {
     expect(ended).toHaveLength(1);
   });
 
-  it('of which only the host tells leaves nothing behind, read or not; a second word changes nothing', async () => {
+  it('#203 of which only the host tells leaves nothing behind, read or not; a second word changes nothing', async () => {
     for (const isReading of [true, false]) {
       const { read, reader, tellLeft, isClear, ended } = open();
       await read();
