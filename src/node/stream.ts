@@ -15,6 +15,9 @@ const STALLED_MS = 30_000;
 /** Bun's sockets under `node:http` send nothing that is written past the answer. */
 const IS_RAW = process.versions.bun === undefined;
 
+const NO_HEADERS = {};
+const NO_RAW_HEADERS: string[] = [];
+
 /** @returns begins a stream on a connection; it lives until its feed is over or the caller leaves */
 export function createStreams(): (socket: Socket, outgoing: ServerResponse, reply: StreamReply) => void {
   const woken: (() => void)[] = [];
@@ -89,6 +92,9 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
     feed.begin(wake);
     write();
     socket.uncork();
+    // Nobody reads them any more, and they would be held for as long as the stream lives.
+    outgoing.req.headers = NO_HEADERS;
+    outgoing.req.rawHeaders = NO_RAW_HEADERS;
   };
 }
 
