@@ -1,6 +1,6 @@
 /**
  * `Prefer: wait=N` (contract §9): a lookup that is held until there is news, or the time is up. Knows neither headers
- * nor replies: what it resolves to is shown as any lookup is.
+ * nor replies: what it resolves to is shown as every lookup is.
  */
 import { type Entry, freshnessOf } from '../cache/entry.ts';
 import { type Lookup, lookupOf, type ReadThrough } from '../cache/read-through.ts';
