@@ -2,8 +2,7 @@
  * nginx as a caching proxy that sends the contract's headers: one worker on one core, every path in a folder
  * of the bench's own.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { writeNginxConfig } from '../test/support/nginx-config.ts';
 
 export interface NginxOptions {
   readonly port: number;
@@ -30,22 +29,10 @@ const LOGS = {
 /** Writes the configuration; returns the arguments to start nginx with. */
 export function configureNginx(folder: string, options: NginxOptions): string[] {
   const { port, originPort, headers, log } = options;
-  for (const name of ['cache', 'body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']) {
-    mkdirSync(join(folder, name), { recursive: true });
-  }
   const adds = headers.map(([name, value]) => `add_header ${name} '${value}';`);
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `${process.getuid?.() === 0 ? 'user root;' : ''}
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log error.log warn;
-events { worker_connections 16384; }
-http {
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi; scgi_temp_path scgi;
-  log_format gateway escape=json '${LOG_FORMAT}';
+  return writeNginxConfig(
+    folder,
+    `log_format gateway escape=json '${LOG_FORMAT}';
   ${LOGS[log]}
   server_tokens off; sendfile on; tcp_nodelay on;
   keepalive_timeout 65s 65; keepalive_requests 100000000;
@@ -60,9 +47,6 @@ http {
       proxy_ignore_headers Cache-Control Vary;
       ${adds.join('\n      ')}
     }
-  }
-}
-`,
+  }`,
   );
-  return ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'];
 }

@@ -4,11 +4,11 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { describe } from 'vitest';
 import { freePort } from './free-port.ts';
 import { eventually } from './jobs.ts';
+import { writeNginxConfig } from './nginx-config.ts';
 import { scratchFolder } from './scratch.ts';
 
 const installed = spawnSync('nginx', ['-v']).status === 0;
@@ -33,7 +33,6 @@ export interface Nginx {
  */
 export async function startNginx(origin: string, locations: readonly string[]): Promise<Nginx> {
   const folder = scratchFolder('csg-nginx');
-  for (const name of ['body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']) mkdirSync(join(folder, name));
   let url = origin;
   const servers: string[] = [];
   for (const lines of locations) {
@@ -41,19 +40,8 @@ export async function startNginx(origin: string, locations: readonly string[]): 
     servers.push(`server { listen 127.0.0.1:${port}; location / { proxy_pass ${url}; ${lines} } }`);
     url = `http://127.0.0.1:${port}`;
   }
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `${process.getuid?.() === 0 ? 'user root;' : ''}
-daemon off; worker_processes 1; pid nginx.pid; error_log error.log warn;
-events { worker_connections 1024; }
-http {
-  client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi; access_log off;
-  ${servers.join('\n  ')}
-}
-`,
-  );
-  const child = spawn('nginx', ['-p', folder, '-c', 'nginx.conf', '-e', 'error.log'], { stdio: 'ignore' });
+  const args = writeNginxConfig(folder, `access_log off;\n  ${servers.join('\n  ')}`);
+  const child = spawn('nginx', args, { stdio: 'ignore' });
   const exited = once(child, 'exit');
   const answers = () =>
     fetch(`${url}/healthz`).then(
