@@ -37,7 +37,7 @@ export function createStreams(): (socket: Socket, outgoing: ServerResponse, repl
   }
 
   return (socket, outgoing, { status, headers, feed }) => {
-    let isWoken = false;
+    let isWoken = true; // until the first write, which comes at once
     let isFull = false;
     let stalled: NodeJS.Timeout | undefined;
     if (socket.destroyed) return feed.leave();
