@@ -18,7 +18,7 @@ import { type Authenticate, createAuthenticator } from './grant/authenticate.ts'
 import { createKeySet } from './grant/key-set.ts';
 import { createCorsPolicy } from './http/cors.ts';
 import type { Health } from './http/health.ts';
-import type { Log } from './telemetry/log.ts';
+import { createLog, type Log } from './telemetry/log.ts';
 import { createUpstreamLog, type LastTold } from './telemetry/upstream-log.ts';
 import { createBulkhead } from './upstream/bulkhead.ts';
 import { type ChromaSource, createChromaSource } from './upstream/chroma-source.ts';
@@ -133,11 +133,16 @@ export function composeGateway(config: Config, parts: GatewayParts): App {
   });
 }
 
+/** Of one process or isolate. @param write takes one line with its line end */
+export function createConfiguredLog({ logLevel, secrets }: Config, write: (line: string) => void): Log {
+  return createLog({ level: logLevel, write, secrets: scanFor(secrets), now: Date.now });
+}
+
 /** ms, monotonic: a clock that is set back ends no stream early and delays no question. */
-const clock = () => performance.now();
+export const clock = () => performance.now();
 
 /** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (advisory V24). */
-export function scanFor(secrets: readonly string[]): SecretScan {
+function scanFor(secrets: readonly string[]): SecretScan {
   return createSecretScan(secrets, (secret) => {
     const hex = hash('sha256', secret);
     const base64 = hash('sha256', secret, 'base64').replace('=', '');

@@ -4,14 +4,13 @@
  * the process, from its first line on, and loads the rest; a stop that comes while that loads is not lost (#138). It
  * imports no module of Node: what is too old for us must be able to say so.
  */
+import { EX_USAGE } from './exit-status.ts';
 import type { Main } from './main.ts';
 import { refuseToStart } from './refuse-to-start.ts';
 import { isTooOld, tooOldMessage } from './version.ts';
 
 /** Signals that come together are one stop: a terminal tells the whole process group, a supervisor again. */
 const SAME_STOP_MS = 2_000;
-/** sysexits' EX_USAGE. */
-const EXIT_USAGE = 64;
 
 let main: Main | undefined;
 let stop: { readonly signal: NodeJS.Signals; readonly at: number } | undefined;
@@ -55,7 +54,7 @@ async function start([command, ...args]: readonly string[]): Promise<Main> {
   process.stderr.write(
     `chroma-sync-gateway: unknown: ${[command, ...args].join(' ')}\nTry: chroma-sync-gateway --help\n`,
   );
-  return await brief(Promise.resolve(EXIT_USAGE));
+  return await brief(Promise.resolve(EX_USAGE));
 }
 
 /** @param status what the process ends with, once all is written */

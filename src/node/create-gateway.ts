@@ -8,10 +8,8 @@ import type { App } from '../app.ts';
 import { parseConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { asFailure } from '../domain/errors.ts';
-import { composeGateway, scanFor } from '../gateway.ts';
-import { errorReply } from '../http/error-reply.ts';
-import { requestIdOf } from '../http/exchange.ts';
-import { createLog } from '../telemetry/log.ts';
+import { composeGateway, createConfiguredLog } from '../gateway.ts';
+import { answerWithoutApp } from '../http/without-app.ts';
 import { createHostWriter } from './host-log.ts';
 import { createPathOf } from './mounted-path.ts';
 import { type OpenedStore, openStore, refuseWrongStore } from './open-store.ts';
@@ -51,12 +49,7 @@ export function createGateway(
   if (isTooOld(process.versions.node)) throw new ConfigError([tooOldMessage(process.versions.node)]);
   const config = parseConfig(env, 'mounted', (path) => readFileSync(path, 'utf8'));
   refuseWrongStore(config.store);
-  const log = createLog({
-    level: config.logLevel,
-    write: createHostWriter(options.write),
-    secrets: scanFor(config.secrets),
-    now: Date.now,
-  });
+  const log = createConfiguredLog(config, createHostWriter(options.write));
   const { parts, upstream, life } = createNodeParts(config, log);
   const underWay = new Set<Promise<Response>>();
   let store: Promise<OpenedStore> | undefined;
@@ -84,12 +77,7 @@ export function createGateway(
       // The store's folder went away since it was looked at: it may be back at the next request.
       app = undefined;
       log.event('error', 'cannot open', { err });
-      const { status, headers, body } = errorReply(
-        asFailure(err),
-        { 'X-Request-Id': requestIdOf(undefined) },
-        Math.random,
-      );
-      return new Response(body, { status, headers });
+      return answerWithoutApp(request, config.corsOrigins, asFailure(err));
     }
   }
 

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { parseGrantSecrets } from '../domain/grant.ts';
 import { type Duration, signGrant } from '../grant/sign.ts';
+import { EX_CONFIG, EX_USAGE } from './exit-status.ts';
 
 const HELP = `Prints a grant: a token that lets its holder read certain invocations through the gateway.
 
@@ -28,10 +29,6 @@ How long, and for whom:
 Environment: GRANT_SECRET, or GRANT_SECRET_FILE that names a file with it (required, the gateway's own; of a
 comma-separated list the first signs), GRANT_AUDIENCE, GRANT_ISSUER. Exit status: 0 done, 64 wrong usage, 78 wrong environment.
 `;
-
-// sysexits.h
-const EX_USAGE = 64;
-const EX_CONFIG = 78;
 
 /** What ends it: a message for stderr and an exit status. */
 class CommandError extends Error {

@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { type Config, parseConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
-import { scanFor } from '../gateway.ts';
-import { createLog } from '../telemetry/log.ts';
+import { createConfiguredLog } from '../gateway.ts';
 import { refuseToStart } from './refuse-to-start.ts';
 import { createSidecar } from './sidecar.ts';
 import { createStdout } from './stdout.ts';
@@ -24,12 +23,7 @@ const IS_NODE = process.versions.bun === undefined && process.versions.deno === 
 export async function startMain(): Promise<Main> {
   const config = configOrExit();
   const stdout = createStdout();
-  const log = createLog({
-    level: config.logLevel,
-    write: stdout.write,
-    secrets: scanFor(config.secrets),
-    now: Date.now,
-  });
+  const log = createConfiguredLog(config, stdout.write);
   const sidecar = await createSidecar(config, log).catch(endForBadConfig);
   const { server } = sidecar;
   let isStopping = false;

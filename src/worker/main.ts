@@ -11,11 +11,9 @@ import { ConfigError } from '../config/config-error.ts';
 import { parseOrigins } from '../config/origin.ts';
 import { Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
-import { composeGateway, createMemory } from '../gateway.ts';
-import { createCorsPolicy, PREFLIGHT_HEADERS } from '../http/cors.ts';
-import { errorReply } from '../http/error-reply.ts';
-import { baseHeaders, requestIdOf } from '../http/exchange.ts';
+import { clock, composeGateway, createMemory } from '../gateway.ts';
 import { ENDLESS } from '../http/life.ts';
+import { answerWithoutApp } from '../http/without-app.ts';
 import type { ObjectStub } from '../stores/object/protocol.ts';
 import { createObjectSource } from '../stores/object/source.ts';
 import { createBulkhead } from '../upstream/bulkhead.ts';
@@ -63,8 +61,7 @@ function createWorkerApp(env: Bindings): App {
     coalesce: createSolitaryLoads<Lookup>(),
     guard: (chroma) => guardObjects(config, stubOf, chroma),
     watching: { perSecond: Infinity, rememberMs: 0 }, // its own hub is never asked
-    openWatch: (spent) =>
-      createRemote({ ...memory, stubOf, spent, now: Date.now, clock: () => performance.now() }),
+    openWatch: (spent) => createRemote({ ...memory, stubOf, spent, now: Date.now, clock }),
     tiersBehind: [{ tier: 'object', ok: true }],
     foreign,
     life: ENDLESS,
@@ -93,7 +90,7 @@ function guardObjects(
     recall: objects.recall,
     deadlineMs: upstream.timeoutMs + ISOLATE_SLACK_MS,
     retries: false,
-    now: () => performance.now(),
+    now: clock,
     random: Math.random,
   });
 }
@@ -105,19 +102,6 @@ function guardObjects(
 function misconfigured(request: Request, env: Bindings, thrown: unknown): Response {
   const problems = thrown instanceof ConfigError ? thrown.problems : ['unexpected error at start'];
   console.error(JSON.stringify({ level: 'fatal', time: Date.now(), msg: 'bad environment', problems }));
-  const { method } = request;
-  const exchange = {
-    method,
-    route: 'none',
-    requestId: requestIdOf(request.headers.get('x-request-id') ?? undefined),
-    origin: request.headers.get('origin') ?? undefined,
-    startedAt: Date.now(),
-  };
   const listed = typeof env.CORS_ORIGINS === 'string' ? env.CORS_ORIGINS : '';
-  const headers = baseHeaders(exchange, createCorsPolicy(parseOrigins(listed) ?? []));
-  if (method === 'OPTIONS') {
-    return new Response(null, { status: 204, headers: { ...headers, ...PREFLIGHT_HEADERS } });
-  }
-  const reply = errorReply(new Failure('internal'), headers, Math.random);
-  return new Response(method === 'HEAD' ? null : reply.body, reply);
+  return answerWithoutApp(request, parseOrigins(listed) ?? [], new Failure('internal'));
 }

@@ -144,6 +144,8 @@ describe('to its host a mounted gateway', () => {
     rmSync(place, { recursive: true });
     const early = await lookup(id);
     expect([early.status, await early.json()]).toMatchObject([500, { error: 'internal', retryable: true }]);
+    expect(early.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(early.headers.get('vary')).toBe('Origin, Authorization, x-chroma-token');
     expect(logs()).toMatchObject([{ level: 'error', msg: 'cannot open' }]);
 
     mkdirSync(place);
