@@ -13,6 +13,19 @@ export function parseInvocationId(segment: string): InvocationId | undefined {
 /** Chroma's five states, and `unrecognised` for whatever it may add. */
 export type JobStatus = 'pending' | 'processing' | 'complete' | 'failed' | 'cancelled' | 'unrecognised';
 
+/** Rust's externally tagged enum: a bare string, or an object with one key whose value is an object. */
+export function parseStatus(status: unknown): JobStatus {
+  if (status === 'pending' || status === 'processing' || status === 'cancelled') return status;
+  if (!isObject(status)) return 'unrecognised';
+  const [tag, ...others] = Object.keys(status);
+  if (others.length > 0 || (tag !== 'complete' && tag !== 'failed')) return 'unrecognised';
+  return isObject(status[tag]) ? tag : 'unrecognised';
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** A terminal job can never change again. */
 export function isTerminal(status: JobStatus): boolean {
   return status === 'complete' || status === 'failed' || status === 'cancelled';

@@ -4,7 +4,7 @@
  */
 import * as z from 'zod/mini';
 import type { JobFlaw } from './flaw.ts';
-import { foldUuid, type InvocationId, type Job, type JobStatus } from './job.ts';
+import { foldUuid, type InvocationId, isObject, type Job, parseStatus } from './job.ts';
 
 // zod/mini: the same schemas at a sixth of the Worker's bytes (docs/decisions.md).
 const jobShape = z.object({
@@ -37,19 +37,6 @@ export function parseJob(id: InvocationId, body: string): Job | JobFlaw {
   return { kind: 'job', body, status: parseStatus(job.status), scope };
 }
 
-/** Rust's externally tagged enum: a bare string, or an object with one key whose value is an object. */
-function parseStatus(status: unknown): JobStatus {
-  if (status === 'pending' || status === 'processing' || status === 'cancelled') return status;
-  if (!isObject(status)) return 'unrecognised';
-  const [tag, ...others] = Object.keys(status);
-  if (others.length > 0 || (tag !== 'complete' && tag !== 'failed')) return 'unrecognised';
-  return isObject(status[tag]) ? tag : 'unrecognised';
-}
-
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

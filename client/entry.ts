@@ -1,0 +1,25 @@
+/** The package's `./client`: for pages, servers and workers, without a framework. */
+
+export type { AskOptions, Client, ClientOptions, GrantSource } from './client.ts';
+export { GatewayError, type GatewayErrorCode, type GatewayErrorOptions } from './error.ts';
+export type {
+  CancelledInvocation,
+  CompleteInvocation,
+  FailedInvocation,
+  Invocation,
+  PendingInvocation,
+  ProcessingInvocation,
+  RawInvocation,
+  RawMetadata,
+  RawStatus,
+  TerminalInvocation,
+  UnrecognisedInvocation,
+} from './invocation.ts';
+export type {
+  ErrorSnapshot,
+  IdleSnapshot,
+  LiveSnapshot,
+  LoadingSnapshot,
+  SettledSnapshot,
+  Snapshot,
+} from './snapshot.ts';

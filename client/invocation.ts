@@ -1,0 +1,163 @@
+/** An invocation as a page wants it: flat, and a union by `state`, so that a `switch` over it is exhaustive. */
+import { isObject, isTerminal, type JobStatus, parseStatus } from '../src/domain/job.ts';
+
+/** The job's JSON as Chroma sent it. Only `id` and `status` are certain; a grant may show a part of the rest. */
+export interface RawInvocation {
+  readonly id: string;
+  readonly status: RawStatus;
+  /** RFC 3339. */
+  readonly created_at?: string | null;
+  /** UUID. */
+  readonly source_id?: string | null;
+  readonly metadata?: RawMetadata | null;
+}
+
+/** Chroma's statuses; it may add others, which have the state `unrecognised`. */
+export type RawStatus =
+  | 'pending'
+  | 'processing'
+  | 'cancelled'
+  | { readonly complete: { readonly finished_at?: string; readonly duration_ms?: number } }
+  | { readonly failed: { readonly error?: string } }
+  | (string & {})
+  | { readonly [status: string]: unknown };
+
+export interface RawMetadata {
+  readonly database_name?: string;
+  readonly collection_name?: string;
+  readonly github?: {
+    readonly git_ref_identifier?: { readonly sha?: string; readonly branch?: string };
+  };
+  readonly s3?: {
+    readonly bucket_name?: string;
+    readonly object_key?: string | null;
+    readonly custom_id?: string | null;
+    readonly additional_metadata?: { readonly [key: string]: unknown } | null;
+  };
+  readonly web_scrape?: unknown;
+  readonly [key: string]: unknown;
+}
+
+/** What every invocation has, whatever its state. */
+interface InvocationFields {
+  /** UUID, lower case. */
+  readonly id: string;
+  /** `undefined` where it is not given, or is no date. */
+  readonly createdAt: Date | undefined;
+  /** What is read; `unknown` also where the caller may not see it. */
+  readonly source: 'github' | 's3' | 'web_scrape' | 'unknown';
+  /** UUID. `undefined` where the caller may not see it, as are the two names below. */
+  readonly sourceId: string | undefined;
+  readonly databaseName: string | undefined;
+  readonly collectionName: string | undefined;
+  /** The job as it came. */
+  readonly raw: RawInvocation;
+}
+
+/** Only these states have these; in the others they are `undefined`. */
+interface NoOutcome {
+  readonly finishedAt?: undefined;
+  readonly durationMs?: undefined;
+  readonly error?: undefined;
+}
+
+/** Waits for its turn. */
+export interface PendingInvocation extends InvocationFields, NoOutcome {
+  readonly state: 'pending';
+  readonly isTerminal: false;
+}
+
+/** Is being worked on. */
+export interface ProcessingInvocation extends InvocationFields, NoOutcome {
+  readonly state: 'processing';
+  readonly isTerminal: false;
+}
+
+/** A status that this version does not know: still running, as far as anybody can tell. */
+export interface UnrecognisedInvocation extends InvocationFields, NoOutcome {
+  readonly state: 'unrecognised';
+  readonly isTerminal: false;
+}
+
+export interface CompleteInvocation extends InvocationFields {
+  readonly state: 'complete';
+  readonly isTerminal: true;
+  /** `undefined` where it is not given, or is no date. */
+  readonly finishedAt: Date | undefined;
+  /** How long Chroma worked on it, ms; `undefined` on old jobs. */
+  readonly durationMs: number | undefined;
+  readonly error?: undefined;
+}
+
+export interface FailedInvocation extends InvocationFields {
+  readonly state: 'failed';
+  readonly isTerminal: true;
+  readonly finishedAt?: undefined;
+  readonly durationMs?: undefined;
+  /** Chroma's own words: show them as text, never as HTML. */
+  readonly error: string;
+}
+
+export interface CancelledInvocation extends InvocationFields, NoOutcome {
+  readonly state: 'cancelled';
+  readonly isTerminal: true;
+}
+
+/** Can never change again. */
+export type TerminalInvocation = CompleteInvocation | FailedInvocation | CancelledInvocation;
+
+export type Invocation =
+  | PendingInvocation
+  | ProcessingInvocation
+  | UnrecognisedInvocation
+  | TerminalInvocation;
+
+/**
+ * @param id lower case
+ * @param raw parsed JSON, of anybody
+ * @returns `undefined` where this is no job of that id
+ */
+export function invocationOf(id: string, raw: unknown): Invocation | undefined {
+  if (!isObject(raw) || typeof raw.id !== 'string' || raw.id.toLowerCase() !== id) return undefined;
+  if (raw.status === undefined) return undefined;
+  const state: JobStatus = parseStatus(raw.status);
+  const metadata = isObject(raw.metadata) ? raw.metadata : {};
+  const outcome = outcomeOf(state, raw.status);
+  return {
+    id,
+    state,
+    isTerminal: isTerminal(state),
+    createdAt: dateOf(raw.created_at),
+    source: (['github', 's3', 'web_scrape'] as const).find((kind) => kind in metadata) ?? 'unknown',
+    sourceId: textOf(raw.source_id),
+    databaseName: textOf(metadata.database_name),
+    collectionName: textOf(metadata.collection_name),
+    ...outcome,
+    raw,
+  } as unknown as Invocation;
+}
+
+function outcomeOf(state: JobStatus, status: unknown): object {
+  if (state === 'complete') {
+    const { finished_at, duration_ms } = (status as { complete: Record<string, unknown> }).complete;
+    return {
+      finishedAt: dateOf(finished_at),
+      durationMs: typeof duration_ms === 'number' ? duration_ms : undefined,
+    };
+  }
+  if (state === 'failed') {
+    const { error } = (status as { failed: Record<string, unknown> }).failed;
+    return { error: textOf(error) ?? 'failed' };
+  }
+  return {};
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Never an `Invalid Date`. */
+function dateOf(value: unknown): Date | undefined {
+  const date = typeof value === 'string' ? new Date(value) : undefined;
+  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
+}
