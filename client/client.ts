@@ -1,13 +1,14 @@
 /** The package's `./client`, without a framework: what a page holds. */
-import type { Invocation, TerminalInvocation } from './invocation.ts';
+import { parseInvocationId } from '../src/domain/job.ts';
+import { GatewayError } from './error.ts';
+import { createGrantKeeper, type GrantKeeper, type GrantSource } from './grant.ts';
+import { GROUP_SIZE } from './group.ts';
+import { type Invocation, invocationOf, type TerminalInvocation } from './invocation.ts';
+import { createPage, type Page } from './page.ts';
+import { untilAborted } from './pause.ts';
+import { type Fetch, lookUp, parseJson } from './request.ts';
 import type { Snapshot } from './snapshot.ts';
-
-/**
- * How the client comes by grants: a path or URL that speaks `grantRoute` (asked by POST, with the page's own
- * credentials), or a function that asks your back end in your own way. It is called with at most 50 ids, lower case.
- * What it throws is tried again, except a {@link GatewayError} with the code `unauthorized`.
- */
-export type GrantSource = string | ((ids: string[]) => Promise<string>);
+import { createWatches, invalidId } from './watches.ts';
 
 export interface ClientOptions {
   /** Where the gateway is, with its path prefix if it has one: an absolute URL, or a path of the page's own origin. */
@@ -47,4 +48,111 @@ export interface Client {
   snapshot(id: string | undefined): Snapshot;
   /** Ends all watches with `closed`. Whoever subscribes later opens anew. */
   close(): void;
+}
+
+export function createClient(options: ClientOptions): Client {
+  return createClientOf(options, {
+    // Looked up at each call: an application may put its own in place.
+    fetch: (url, init) => fetch(url, init),
+    random: Math.random,
+    page: createPage(),
+  });
+}
+
+/** What the client takes of the platform. */
+export interface ClientParts {
+  readonly fetch: Fetch;
+  /** 0 up to 1. */
+  readonly random: () => number;
+  readonly page: Page;
+}
+
+export function createClientOf({ url, grant }: ClientOptions, { fetch, random, page }: ClientParts): Client {
+  const gateway = { fetch, url: url.replace(/\/+$/, '') };
+  const watches = createWatches({ gateway, grant, random, page });
+  const looseGrants = createLooseGrants(() => createGrantKeeper(grant, fetch, random));
+
+  async function get(id: string, { signal }: AskOptions = {}): Promise<Invocation> {
+    const key = parseInvocationId(id);
+    if (key === undefined) throw invalidId();
+    const { grants, ids } = watches.groupOf(key) ?? looseGrants(key);
+    for (let isFirst = true; ; isFirst = false) {
+      const grant = await untilAborted(grants.take(ids), signal);
+      try {
+        const { text } = await lookUp(gateway, key, { grant: grant.token, signal });
+        grants.accepted();
+        const job = invocationOf(key, parseJson(text));
+        if (!job) throw new GatewayError('unexpected_answer', 'This is another job.', { retryable: true });
+        return job;
+      } catch (error) {
+        const isRefused = (error as GatewayError).status === 401;
+        if (!isRefused || !grants.refused(grant) || !isFirst) throw error;
+      }
+    }
+  }
+
+  async function* watch(id: string, { signal }: AskOptions = {}): AsyncGenerator<Invocation, void, void> {
+    let wake = () => {};
+    let last: Invocation | undefined;
+    const onChange = () => wake();
+    if (signal?.aborted) throw signal.reason;
+    signal?.addEventListener('abort', onChange);
+    const letGo = watches.hold(id, { onChange, isFirm: true });
+    try {
+      while (!last?.isTerminal) {
+        const { invocation, error } = watches.snapshot(id);
+        if (signal?.aborted) throw signal.reason;
+        if (error) throw error;
+        if (invocation && invocation !== last) {
+          last = invocation;
+          yield invocation;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      letGo();
+      signal?.removeEventListener('abort', onChange);
+    }
+  }
+
+  return {
+    get,
+    watch,
+    async wait(id, options) {
+      for await (const job of watch(id, options)) {
+        if (job.isTerminal) return job;
+      }
+      // A watch ends with a terminal job, or throws.
+      throw new TypeError('unreachable');
+    },
+    subscribe: (id, onChange) =>
+      id === undefined ? () => {} : watches.hold(id, { onChange, isFirm: false }),
+    snapshot: watches.snapshot,
+    close: watches.close,
+  };
+}
+
+/** Grants for jobs that nobody watches: one for up to 50 ids, the newest. */
+function createLooseGrants(create: () => GrantKeeper) {
+  let isFetched = false;
+  let known = new Set<string>();
+  let grants = create();
+  const ids = () => {
+    isFetched = true;
+    return [...known];
+  };
+  return (id: string) => {
+    if (!known.has(id)) {
+      if (isFetched || known.size === GROUP_SIZE) {
+        known = new Set([...known].slice(1 - GROUP_SIZE));
+        grants = create();
+        isFetched = false;
+      }
+      known.add(id);
+    }
+    return { grants, ids };
+  };
 }

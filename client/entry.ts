@@ -1,7 +1,8 @@
 /** The package's `./client`: for pages, servers and workers, without a framework. */
 
-export type { AskOptions, Client, ClientOptions, GrantSource } from './client.ts';
-export { GatewayError, type GatewayErrorCode, type GatewayErrorOptions } from './error.ts';
+export { type AskOptions, type Client, type ClientOptions, createClient } from './client.ts';
+export { GatewayError, type GatewayErrorCode, type GatewayErrorDetails } from './error.ts';
+export type { GrantSource } from './grant.ts';
 export type {
   CancelledInvocation,
   CompleteInvocation,

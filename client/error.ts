@@ -13,30 +13,31 @@ export type GatewayErrorCode =
   | 'unexpected_answer'
   | 'closed';
 
-export interface GatewayErrorOptions {
-  readonly message: string;
-  readonly status?: number | undefined;
+export interface GatewayErrorDetails {
+  readonly status?: number;
   readonly retryable?: boolean;
-  readonly requestId?: string | undefined;
+  readonly requestId?: string;
+  readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
 /** The one error class that the client throws and shows. `message` is fixed text and safe to show. */
 export class GatewayError extends Error {
-  override readonly name = 'GatewayError';
-  readonly code: GatewayErrorCode;
+  declare readonly name: 'GatewayError';
+  declare readonly code: GatewayErrorCode;
   /** Of the HTTP answer; `undefined` where there was none. */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
   /** Asking again later can help. A watch does so by itself, unless its phase is `error`. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** The gateway's name for this request, which its log has too; `undefined` where no gateway answered. */
-  readonly requestId: string | undefined;
+  declare readonly requestId: string | undefined;
+  /** How long the answer asks to wait, ms; 0 where it says nothing. */
+  declare readonly retryAfterMs: number;
+  /** What the platform or the application threw, for `unreachable` and `grant_unavailable`. */
+  declare readonly cause: unknown;
 
-  constructor(code: GatewayErrorCode, options: GatewayErrorOptions) {
-    super(options.message, options.cause === undefined ? undefined : { cause: options.cause });
-    this.code = code;
-    this.status = options.status;
-    this.retryable = options.retryable ?? false;
-    this.requestId = options.requestId;
+  constructor(code: GatewayErrorCode, message: string, details?: GatewayErrorDetails) {
+    super(message);
+    Object.assign(this, { name: 'GatewayError', code, retryable: false, retryAfterMs: 0 }, details);
   }
 }

@@ -1,0 +1,303 @@
+/**
+ * Up to 50 jobs that share a grant and a stream. One loop under one signal: it looks what is wanted, takes one step
+ * (a stream, a pause), and whatever happens meanwhile ends the step, so that it looks again:
+ * 1. nobody holds a job of it: it ends;
+ * 2. streams do not get through, or this group has none: lookups ask, until it is time for another try;
+ * 3. else a pause, where one is due; a grant; a stream, read to its end;
+ * 4. what the end says decides when, and with what, the next stream begins.
+ */
+import { isObject } from '../src/domain/job.ts';
+import type { GatewayError } from './error.ts';
+import type { Grant, GrantKeeper } from './grant.ts';
+import { type Lookups, PACE_MS } from './lookups.ts';
+import { type Group, isHeld, type Member } from './member.ts';
+import { backOffMs, sleep, untilAborted } from './pause.ts';
+import { dateOr, errorOf, type Gateway, parseJson } from './request.ts';
+import { readStream, type StreamEnd } from './stream.ts';
+
+/** As many as one stream may name (docs/contract.md §10). */
+export const GROUP_SIZE = 50;
+/** A set that changes is left to settle. */
+const SETTLE_MS = 50;
+/** From one stream to the next. */
+const MIN_BETWEEN_MS = 1_000;
+/** Where streams do not get through, they are tried again after so long. */
+const LOOKUPS_MS = 300_000;
+/** An id of which a stream says nothing for so long is asked about. */
+const UNHEARD_MS = 10_000;
+/** A stream that was silent for so long, by the wall clock, does not outlive sleep. */
+const DEAD_AFTER_MS = 15_000;
+/** Streams in a row of which nothing is heard, until lookups have a try. */
+const MAX_DOUBTS = 2;
+/** A job that is not there is asked about for so long: its grant, or Chroma, may not know it yet. */
+const MISSING_MS = 15_000;
+
+/** A `missing` event is the body of such an answer. */
+const MISSING = { status: 404, headers: new Headers() };
+
+export interface GroupOptions {
+  readonly gateway: Gateway;
+  readonly grants: GrantKeeper;
+  /** 0 up to 1. */
+  readonly random: () => number;
+  /** Somebody wants to know, and somebody sees it. */
+  readonly isWanted: (member: Member) => boolean;
+  /** Four groups have streams. */
+  readonly hasStream: (group: Group) => boolean;
+  readonly lookups: Lookups;
+}
+
+let hasWarned = false;
+
+/** Of an event that is none of the gateway's: once per page. */
+function warn(text: string): void {
+  if (!hasWarned) console.warn('chroma-sync-gateway: not an event:', text.slice(0, 200));
+  hasWarned = true;
+}
+
+export function createGroup(options: GroupOptions): Group {
+  const { gateway, grants, random, isWanted, hasStream, lookups } = options;
+  const members = new Set<Member>();
+  /** The loop's step of now; none while it does not run. */
+  let step: AbortController | undefined;
+  /** Waits for something to change. */
+  let isParked = false;
+  /** The ids of the stream that is open, but for those that have had their last event. */
+  let streaming: Set<string> | undefined;
+  let settling: ReturnType<typeof setTimeout> | undefined;
+  let openedAt = 0;
+  /** Our own patience, and what the gateway asked for. Epoch ms, as the next. */
+  let notBefore = 0;
+  let busyUntil = 0;
+  let lookupsUntil = 0;
+  /** Lookups have a try: told whether a gateway answered. */
+  let probe: ((isAnswered: boolean) => void) | undefined;
+  /** In a row. */
+  let failures = 0;
+  let doubts = 0;
+
+  const wanted = () => [...members].filter(isWanted);
+  const forStream = () => wanted().filter((member) => !member.isMissing);
+  const memberOf = (id: string) => [...members].find(({ job }) => job.id === id);
+
+  async function run(): Promise<void> {
+    notBefore = Date.now() + SETTLE_MS;
+    while (wanted().length > 0) {
+      step = new AbortController();
+      await takeStep(step.signal);
+    }
+    step = undefined;
+  }
+
+  async function takeStep(signal: AbortSignal): Promise<void> {
+    lookups.pump();
+    const now = Date.now();
+    isParked = !hasStream(group) || forStream().length === 0;
+    if (isParked) return await sleep(Infinity, signal);
+    if (now < lookupsUntil) {
+      await sleep(lookupsUntil - now, signal);
+      group.cuts = 0;
+      return;
+    }
+    await sleep(Math.max(notBefore, busyUntil, openedAt + MIN_BETWEEN_MS) - now, signal);
+    if (signal.aborted) return;
+    try {
+      const grant = await untilAborted(grants.take(group.ids), signal);
+      if (forStream().length > 0) await stream(grant, signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      if ((error as GatewayError).code === 'unauthorized') group.refuse(error as GatewayError);
+      notBefore = grants.notBefore();
+      lose();
+    }
+  }
+
+  async function stream(grant: Grant, signal: AbortSignal): Promise<void> {
+    const heard = new Set<string>();
+    let unheard: ReturnType<typeof setTimeout> | undefined;
+    let reason: unknown;
+    let retryMs = 0;
+    const ids = forStream().map(({ job }) => job.id);
+    streaming = new Set(ids);
+    openedAt = Date.now();
+    for (const member of members) member.isUnheard = false;
+    const end = await readStream(gateway, {
+      ids,
+      grant: grant.token,
+      signal,
+      onContact() {
+        group.contactAt = Date.now();
+        grants.accepted();
+        unheard ??= setTimeout(markUnheard, UNHEARD_MS);
+      },
+      onRetry(ms) {
+        retryMs = ms;
+      },
+      onEvent(event, text) {
+        failures = 0;
+        // What comes at once does not show that what comes later gets through.
+        if (Date.now() > openedAt + MIN_BETWEEN_MS) doubts = 0;
+        const body = parseJson(text);
+        if (!isObject(body)) {
+          warn(text);
+        } else if (event === 'end') {
+          reason = body.reason;
+          step!.abort();
+        } else {
+          const id = String(body.id).toLowerCase();
+          heard.add(id);
+          learn(memberOf(id), event, text, body, grant);
+        }
+      },
+    });
+    streaming = undefined;
+    clearTimeout(unheard);
+    clearTimeout(settling);
+    settling = undefined;
+    lose();
+    const now = Date.now();
+    if (reason === 'expired') grants.drop(grant);
+    if (reason === 'shutdown') busyUntil = now + retryMs;
+    // It holds no more streams; lookups it answers.
+    if (reason === 'overloaded') lookupsUntil = now + retryMs;
+    if (reason === 'settled' && forStream().length > 0) {
+      // It has told all that it knows of them, and we made nothing of it.
+      markUnheard();
+      backOff();
+    }
+    if (typeof end === 'object' && end.status === 401) {
+      if (!grants.refused(grant)) group.refuse(end);
+    } else if (!signal.aborted) {
+      await broke(end, unheard !== undefined, heard.size > 0, signal);
+    }
+
+    function markUnheard(): void {
+      for (const id of ids) {
+        const member = memberOf(id);
+        if (member) member.isUnheard = reason === 'settled' || !heard.has(id);
+      }
+      lookups.pump();
+    }
+  }
+
+  function learn(
+    member: Member | undefined,
+    event: string | undefined,
+    text: string,
+    body: Record<string, unknown>,
+    grant: Grant,
+  ): void {
+    if (!member || member.job.isOver()) return;
+    if (event === 'invocation' && !member.job.learn(text)) warn(text);
+    if (event === 'trouble') member.job.trouble(dateOr(body.as_of, Date.now()));
+    if (event === 'missing') group.missing(member, grant, errorOf(MISSING, body));
+    if (event === 'missing' || member.job.isOver()) streaming!.delete(member.job.id);
+  }
+
+  /** By itself, and not by its own word. */
+  async function broke(
+    end: StreamEnd,
+    hasBegun: boolean,
+    hasSpoken: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (typeof end === 'object') busyUntil = Date.now() + end.retryAfterMs;
+    if (end === 'silent' || (end === 'broken' && !hasBegun)) doubts += 1;
+    if (end === 'unfit' || doubts === MAX_DOUBTS) {
+      doubts = 0;
+      if (await isLookupAnswered(signal)) {
+        lookupsUntil = Date.now() + LOOKUPS_MS;
+        return;
+      }
+    }
+    // A proxy that lets no stream live long is no failure.
+    if (end !== 'ended' || !hasSpoken) backOff();
+  }
+
+  function backOff(): void {
+    notBefore = Date.now() + backOffMs(failures++, random);
+  }
+
+  async function isLookupAnswered(signal: AbortSignal): Promise<boolean> {
+    const isAnswered = new Promise<boolean>((resolve) => {
+      probe = resolve;
+    });
+    for (const member of forStream()) member.dueAt = 0;
+    lookups.pump();
+    await Promise.race([isAnswered, sleep(Infinity, signal)]);
+    probe = undefined;
+    return await (signal.aborted ? false : isAnswered);
+  }
+
+  /** Of all that it told of, nothing is heard any more. */
+  function lose(): void {
+    for (const { job } of members) job.lose(group.contactAt);
+  }
+
+  /** Whether the stream that is open is the one that is wanted; who has only just left may come back. */
+  function isRight(): boolean {
+    const isLeft = (id: string) => {
+      const member = memberOf(id);
+      return !member || !(member.linger || isWanted(member));
+    };
+    return forStream().every(({ job }) => streaming!.has(job.id)) && ![...streaming!].some(isLeft);
+  }
+
+  const group: Group = {
+    members,
+    grants,
+    ids: () => wanted().map(({ job }) => job.id),
+    contactAt: 0,
+    cuts: 0,
+    missing(member, grant, error) {
+      const now = Date.now();
+      const endsAt = member.beganAt + MISSING_MS;
+      const isGrantDue = grant.token !== undefined && !member.hasRenewed;
+      if (now >= endsAt && !isGrantDue) {
+        member.job.end(error);
+        return;
+      }
+      if (isGrantDue) grants.drop(grant);
+      member.isMissing = member.hasRenewed = true;
+      member.dueAt = isGrantDue ? 0 : Math.min(now + PACE_MS, endsAt);
+      lookups.pump();
+    },
+    refuse(error) {
+      for (const member of [...members]) {
+        if (isHeld(member)) member.job.end(error);
+      }
+    },
+    lookedUp(isAnswered) {
+      probe?.(isAnswered);
+      group.changed();
+    },
+    changed() {
+      lookups.pump();
+      const isEmpty = wanted().length === 0;
+      if (isEmpty) grants.reset();
+      if (isEmpty || (isParked && hasStream(group) && forStream().length > 0)) step?.abort();
+      else if (!step) void run();
+      else if (streaming && !isRight()) {
+        settling ??= setTimeout(reopen, Math.max(SETTLE_MS, openedAt + MIN_BETWEEN_MS - Date.now()));
+      }
+    },
+    toAsk() {
+      const all = wanted();
+      if (!hasStream(group) || probe || Date.now() < lookupsUntil) return all;
+      return all.filter((member) => member.isMissing || member.isUnheard);
+    },
+    hurry(isOnline) {
+      failures = notBefore = 0;
+      grants.reset();
+      const now = Date.now();
+      const isDead = isOnline ? now > openedAt + MIN_BETWEEN_MS : now > group.contactAt + DEAD_AFTER_MS;
+      if (!probe && !isParked && now >= lookupsUntil && (!streaming || isDead)) step?.abort();
+    },
+  };
+  return group;
+
+  function reopen(): void {
+    settling = undefined;
+    if (streaming && !isRight()) step!.abort();
+  }
+}
