@@ -3,7 +3,7 @@
  * is shared by all who wait for it, and after a failure the grant route is left alone for a while.
  */
 import { GatewayError } from './error.ts';
-import { backOffMs, createLeash, type Leash, untilAborted } from './pause.ts';
+import { backOffMs, createLeash, type Leash, sleep, untilAborted } from './pause.ts';
 import { type Fetch, IS_BROWSER } from './request.ts';
 
 /**
@@ -21,13 +21,11 @@ export interface Grant {
 
 export interface GrantKeeper {
   /**
-   * The grant, fetched where there is none.
+   * The grant, fetched where there is none; after a failure only when it is time for another try.
    * @param ids lower case, for a fetch
    * @throws GatewayError `unauthorized`, or `grant_unavailable`
    */
   take(ids: () => string[]): Promise<Grant>;
-  /** When {@link take} is worth another try, epoch ms. */
-  notBefore(): number;
   /** It has ended, or may not cover all. Nothing happens where there is another by now. */
   drop(grant: Grant): void;
   /** The gateway took one. */
@@ -53,31 +51,29 @@ export function createGrantKeeper(
   let leash: Leash | undefined;
   let failures = 0;
   let notBefore = 0;
-  let failure: GatewayError | undefined;
   /** A 401 stands between this grant and the last one that was taken. */
   let isLastTry = false;
 
   async function renew(ids: () => string[]): Promise<Grant> {
-    leash = createLeash(undefined, FETCH_MS);
-    const { signal } = leash;
     try {
-      // All that ask in one turn are in it.
-      await Promise.resolve();
+      // At least a turn, so that all that ask in it are in it.
+      leash = createLeash(undefined, Infinity);
+      const { signal } = leash;
+      await sleep(notBefore - Date.now(), signal);
+      if (signal.aborted) throw signal.reason;
+      leash.renew(FETCH_MS);
       const asking = typeof source === 'string' ? askRoute(source, ids(), fetch, signal) : source!(ids());
       const token = await untilAborted(asking, signal);
       if (!token) throw new TypeError('The grant is no text.');
-      failures = 0;
+      failures = notBefore = 0;
       current = { token };
       return current;
     } catch (cause) {
-      failure =
-        cause instanceof GatewayError && cause.code === 'unauthorized'
-          ? cause
-          : new GatewayError('grant_unavailable', 'There is no grant.', { retryable: true, cause });
       notBefore = Date.now() + backOffMs(failures++, random);
-      throw failure;
+      if (cause instanceof GatewayError && cause.code === 'unauthorized') throw cause;
+      throw new GatewayError('grant_unavailable', 'There is no grant.', { retryable: true, cause });
     } finally {
-      leash.end();
+      leash!.end();
       pending = undefined;
     }
   }
@@ -85,11 +81,9 @@ export function createGrantKeeper(
   return {
     async take(ids) {
       if (current) return current;
-      if (!pending && Date.now() < notBefore) throw failure!;
       pending ??= renew(ids);
       return await pending;
     },
-    notBefore: () => notBefore,
     drop(grant) {
       if (grant === current) current = undefined;
     },

@@ -64,14 +64,13 @@ export function createGroup(options: GroupOptions): Group {
   let isParked = false;
   /** The ids of the stream that is open, but for those that have had their last event. */
   let streaming: Set<string> | undefined;
-  let settling: ReturnType<typeof setTimeout> | undefined;
   let openedAt = 0;
   /** Our own patience, and what the gateway asked for. Epoch ms, as the next. */
   let notBefore = 0;
   let busyUntil = 0;
   let lookupsUntil = 0;
-  /** Lookups have a try: told whether a gateway answered. */
-  let probe: ((isAnswered: boolean) => void) | undefined;
+  /** Lookups have a try: whether a gateway answers them decides. */
+  let isTrial = false;
   /** In a row. */
   let failures = 0;
   let doubts = 0;
@@ -107,17 +106,16 @@ export function createGroup(options: GroupOptions): Group {
     } catch (error) {
       if (signal.aborted) return;
       if ((error as GatewayError).code === 'unauthorized') group.refuse(error as GatewayError);
-      notBefore = grants.notBefore();
       lose();
     }
   }
 
   async function stream(grant: Grant, signal: AbortSignal): Promise<void> {
+    const ids = forStream().map(({ job }) => job.id);
     const heard = new Set<string>();
-    let unheard: ReturnType<typeof setTimeout> | undefined;
+    let hasBegun = false;
     let reason: unknown;
     let retryMs = 0;
-    const ids = forStream().map(({ job }) => job.id);
     streaming = new Set(ids);
     openedAt = Date.now();
     for (const member of members) member.isUnheard = false;
@@ -128,7 +126,8 @@ export function createGroup(options: GroupOptions): Group {
       onContact() {
         group.contactAt = Date.now();
         grants.accepted();
-        unheard ??= setTimeout(markUnheard, UNHEARD_MS);
+        if (!hasBegun) void sleep(UNHEARD_MS, signal).then(() => !signal.aborted && markUnheard());
+        hasBegun = true;
       },
       onRetry(ms) {
         retryMs = ms;
@@ -138,22 +137,17 @@ export function createGroup(options: GroupOptions): Group {
         // What comes at once does not show that what comes later gets through.
         if (Date.now() > openedAt + MIN_BETWEEN_MS) doubts = 0;
         const body = parseJson(text);
-        if (!isObject(body)) {
-          warn(text);
-        } else if (event === 'end') {
-          reason = body.reason;
-          step!.abort();
-        } else {
-          const id = String(body.id).toLowerCase();
-          heard.add(id);
-          learn(memberOf(id), event, text, body, grant);
-        }
+        if (!isObject(body)) return warn(text);
+        const id = String(body.id).toLowerCase();
+        heard.add(id);
+        reason = event === 'end' ? body.reason : undefined;
+        if (reason) step!.abort();
+        else learn(memberOf(id), event, text, body, grant);
       },
     });
+    const isGivenUp = signal.aborted;
     streaming = undefined;
-    clearTimeout(unheard);
-    clearTimeout(settling);
-    settling = undefined;
+    step!.abort();
     lose();
     const now = Date.now();
     if (reason === 'expired') grants.drop(grant);
@@ -162,19 +156,16 @@ export function createGroup(options: GroupOptions): Group {
     if (reason === 'overloaded') lookupsUntil = now + retryMs;
     if (reason === 'settled' && forStream().length > 0) {
       // It has told all that it knows of them, and we made nothing of it.
+      heard.clear();
       markUnheard();
       backOff();
     }
-    if (typeof end === 'object' && end.status === 401) {
-      if (!grants.refused(grant)) group.refuse(end);
-    } else if (!signal.aborted) {
-      await broke(end, unheard !== undefined, heard.size > 0, signal);
-    }
+    if (!isGivenUp) broke(end, grant, hasBegun, heard.size > 0);
 
     function markUnheard(): void {
-      for (const id of ids) {
-        const member = memberOf(id);
-        if (member) member.isUnheard = reason === 'settled' || !heard.has(id);
+      for (const member of forStream()) {
+        const { id } = member.job;
+        member.isUnheard = ids.includes(id) && !heard.has(id);
       }
       lookups.pump();
     }
@@ -188,27 +179,29 @@ export function createGroup(options: GroupOptions): Group {
     grant: Grant,
   ): void {
     if (!member || member.job.isOver()) return;
-    if (event === 'invocation' && !member.job.learn(text)) warn(text);
+    if (event === 'invocation') {
+      if (!member.job.learn(text)) warn(text);
+      member.hasRenewed = false;
+    }
     if (event === 'trouble') member.job.trouble(dateOr(body.as_of, Date.now()));
     if (event === 'missing') group.missing(member, grant, errorOf(MISSING, body));
     if (event === 'missing' || member.job.isOver()) streaming!.delete(member.job.id);
   }
 
   /** By itself, and not by its own word. */
-  async function broke(
-    end: StreamEnd,
-    hasBegun: boolean,
-    hasSpoken: boolean,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (typeof end === 'object') busyUntil = Date.now() + end.retryAfterMs;
+  function broke(end: StreamEnd, grant: Grant, hasBegun: boolean, hasSpoken: boolean): void {
+    const now = Date.now();
+    if (typeof end === 'object') {
+      if (end.status !== 401) busyUntil = now + end.retryAfterMs;
+      else if (grants.refused(grant)) return;
+      else group.refuse(end);
+    }
     if (end === 'silent' || (end === 'broken' && !hasBegun)) doubts += 1;
     if (end === 'unfit' || doubts === MAX_DOUBTS) {
       doubts = 0;
-      if (await isLookupAnswered(signal)) {
-        lookupsUntil = Date.now() + LOOKUPS_MS;
-        return;
-      }
+      isTrial = true;
+      lookupsUntil = now + LOOKUPS_MS;
+      for (const member of forStream()) member.dueAt = 0;
     }
     // A proxy that lets no stream live long is no failure.
     if (end !== 'ended' || !hasSpoken) backOff();
@@ -216,17 +209,6 @@ export function createGroup(options: GroupOptions): Group {
 
   function backOff(): void {
     notBefore = Date.now() + backOffMs(failures++, random);
-  }
-
-  async function isLookupAnswered(signal: AbortSignal): Promise<boolean> {
-    const isAnswered = new Promise<boolean>((resolve) => {
-      probe = resolve;
-    });
-    for (const member of forStream()) member.dueAt = 0;
-    lookups.pump();
-    await Promise.race([isAnswered, sleep(Infinity, signal)]);
-    probe = undefined;
-    return await (signal.aborted ? false : isAnswered);
   }
 
   /** Of all that it told of, nothing is heard any more. */
@@ -268,7 +250,11 @@ export function createGroup(options: GroupOptions): Group {
       }
     },
     lookedUp(isAnswered) {
-      probe?.(isAnswered);
+      if (isTrial && !isAnswered) {
+        lookupsUntil = 0;
+        step?.abort();
+      }
+      isTrial = false;
       group.changed();
     },
     changed() {
@@ -278,12 +264,14 @@ export function createGroup(options: GroupOptions): Group {
       if (isEmpty || (isParked && hasStream(group) && forStream().length > 0)) step?.abort();
       else if (!step) void run();
       else if (streaming && !isRight()) {
-        settling ??= setTimeout(reopen, Math.max(SETTLE_MS, openedAt + MIN_BETWEEN_MS - Date.now()));
+        const current = step;
+        const inMs = Math.max(SETTLE_MS, openedAt + MIN_BETWEEN_MS - Date.now());
+        void sleep(inMs, current.signal).then(() => streaming && !isRight() && current.abort());
       }
     },
     toAsk() {
       const all = wanted();
-      if (!hasStream(group) || probe || Date.now() < lookupsUntil) return all;
+      if (!hasStream(group) || Date.now() < lookupsUntil) return all;
       return all.filter((member) => member.isMissing || member.isUnheard);
     },
     hurry(isOnline) {
@@ -291,13 +279,8 @@ export function createGroup(options: GroupOptions): Group {
       grants.reset();
       const now = Date.now();
       const isDead = isOnline ? now > openedAt + MIN_BETWEEN_MS : now > group.contactAt + DEAD_AFTER_MS;
-      if (!probe && !isParked && now >= lookupsUntil && (!streaming || isDead)) step?.abort();
+      if (!isParked && now >= lookupsUntil && (!streaming || isDead)) step?.abort();
     },
   };
   return group;
-
-  function reopen(): void {
-    settling = undefined;
-    if (streaming && !isRight()) step!.abort();
-  }
 }

@@ -1,5 +1,5 @@
 /** An invocation as a page wants it: flat, and a union by `state`, so that a `switch` over it is exhaustive. */
-import { isObject, isTerminal, type JobStatus, parseStatus } from '../src/domain/job.ts';
+import { isObject, isTerminal, parseStatus } from '../src/domain/job.ts';
 
 /** The job's JSON as Chroma sent it. Only `id` and `status` are certain; a grant may show a part of the rest. */
 export interface RawInvocation {
@@ -118,11 +118,11 @@ export type Invocation =
  * @returns `undefined` where this is no job of that id
  */
 export function invocationOf(id: string, raw: unknown): Invocation | undefined {
-  if (!isObject(raw) || typeof raw.id !== 'string' || raw.id.toLowerCase() !== id) return undefined;
-  if (raw.status === undefined) return undefined;
-  const state: JobStatus = parseStatus(raw.status);
+  if (!isObject(raw) || String(raw.id).toLowerCase() !== id || raw.status === undefined) return undefined;
+  const state = parseStatus(raw.status);
+  const outcome = isTerminal(state) ? raw.status : undefined;
+  const { complete, failed } = (outcome ?? {}) as Record<string, Record<string, unknown> | undefined>;
   const metadata = isObject(raw.metadata) ? raw.metadata : {};
-  const outcome = outcomeOf(state, raw.status);
   return {
     id,
     state,
@@ -132,24 +132,11 @@ export function invocationOf(id: string, raw: unknown): Invocation | undefined {
     sourceId: textOf(raw.source_id),
     databaseName: textOf(metadata.database_name),
     collectionName: textOf(metadata.collection_name),
-    ...outcome,
+    finishedAt: dateOf(complete?.finished_at),
+    durationMs: Number.isFinite(complete?.duration_ms) ? complete!.duration_ms : undefined,
+    error: failed && (textOf(failed.error) ?? 'failed'),
     raw,
   } as unknown as Invocation;
-}
-
-function outcomeOf(state: JobStatus, status: unknown): object {
-  if (state === 'complete') {
-    const { finished_at, duration_ms } = (status as { complete: Record<string, unknown> }).complete;
-    return {
-      finishedAt: dateOf(finished_at),
-      durationMs: typeof duration_ms === 'number' ? duration_ms : undefined,
-    };
-  }
-  if (state === 'failed') {
-    const { error } = (status as { failed: Record<string, unknown> }).failed;
-    return { error: textOf(error) ?? 'failed' };
-  }
-  return {};
 }
 
 function textOf(value: unknown): string | undefined {
@@ -158,6 +145,6 @@ function textOf(value: unknown): string | undefined {
 
 /** Never an `Invalid Date`. */
 function dateOf(value: unknown): Date | undefined {
-  const date = typeof value === 'string' ? new Date(value) : undefined;
-  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date;
+  const date = new Date(textOf(value) ?? '');
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }

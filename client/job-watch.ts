@@ -41,7 +41,7 @@ export function createJobWatch(id: string, onChange: () => void): JobWatch {
   let text: string | undefined;
   let invocation: Invocation | undefined;
   let error: GatewayError | undefined;
-  let cameAt: Date | undefined;
+  let cameAt = new Date(0);
   /** From then on it may be otherwise. */
   let staleSince: Date | undefined;
   /** Nothing is heard, and it is not shown yet. */
@@ -92,7 +92,7 @@ export function createJobWatch(id: string, onChange: () => void): JobWatch {
     },
     lose(lastContactAt) {
       losing ??= setTimeout(() => {
-        hear(older(new Date(lastContactAt), staleSince));
+        hear(older(new Date(Math.max(lastContactAt, Number(cameAt))), staleSince));
       }, STALE_AFTER_MS);
     },
     rest,

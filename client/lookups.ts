@@ -84,7 +84,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     group.contactAt = Date.now();
     if (member.isWaiting) group.cuts = 0;
     member.failures = 0;
-    member.isMissing = member.hasRenewed = false;
+    member.isMissing = false;
     member.etag = etag;
     // The next question is held, and may be asked at once.
     if (job.snapshot().invocation !== before && members().length <= AT_ONCE) member.dueAt = 0;
@@ -111,7 +111,6 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     } else if (code === 'unknown_route' || code === 'invalid_id') {
       job.end(error);
     } else {
-      if (!grant) member.dueAt = grants.notBefore();
       // The gateway holds no more, or something between does not let it.
       if (member.isWaiting && (!isAnswered || status === 429)) group.cuts += 1;
       if (isAnswered && status >= 500) job.trouble(new Date());

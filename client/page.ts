@@ -12,17 +12,18 @@ export interface Page {
   listen(onEvent: (event: { readonly type: string }) => void): () => void;
 }
 
-const EVENTS: readonly PageEvent[] = ['online', 'pagehide', 'pageshow', 'resume', 'visibilitychange'];
+const WINDOW_EVENTS: readonly PageEvent[] = ['online', 'pagehide', 'pageshow', 'visibilitychange'];
 
 export function createPage(): Page {
-  const { document }: Partial<typeof globalThis> = globalThis;
-  // `resume` and `visibilitychange` are the document's, and only the second bubbles.
-  const targets: (Partial<EventTarget> | undefined)[] = [globalThis, document];
+  const page: Partial<typeof globalThis> = globalThis;
+  const { document } = page;
   return {
     isHidden: () => document?.visibilityState === 'hidden',
     listen(onEvent) {
       const each = (method: 'addEventListener' | 'removeEventListener') => {
-        for (const [index, name] of EVENTS.entries()) targets[index < 3 ? 0 : 1]?.[method]?.(name, onEvent);
+        for (const name of WINDOW_EVENTS) page[method]?.(name, onEvent);
+        // It does not bubble.
+        document?.[method]?.('resume', onEvent);
       };
       each('addEventListener');
       return () => each('removeEventListener');
