@@ -179,6 +179,7 @@ export function createGroup(options: GroupOptions): Group {
     grant: Grant,
   ): void {
     if (!member || member.job.isOver()) return;
+    member.isUnheard = false;
     if (event === 'invocation') {
       if (!member.job.learn(text)) warn(text);
       member.hasRenewed = false;
