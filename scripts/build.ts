@@ -2,7 +2,6 @@
  * `npm run build`: writes `dist/`, the package that is published (contract §15). Everything of others is bundled in, so it has
  * no dependencies; it is built beside and swapped in whole. `--out DIR` writes it elsewhere.
  */
-import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -14,11 +13,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
 import { VERSION } from '../src/domain/version.ts';
 import { licensesOf } from './licenses.ts';
+import { writeTypes } from './package-types.ts';
+import { bundlePages } from './page-bundle.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const { out } = parseArgs({ options: { out: { type: 'string', default: join(ROOT, 'dist') } } }).values;
@@ -124,6 +125,7 @@ await bundle({
   mainFields: ['module', 'main'],
   plugins: [zodOfOurOwn],
 });
+seen.push(...(await bundlePages(ROOT, NEW)));
 await bundle({
   entryPoints: { worker: 'src/worker/main.ts' },
   platform: 'neutral',
@@ -134,7 +136,7 @@ await bundle({
   external: ['cloudflare:*', 'node:*'],
 });
 
-writeTypes();
+writeTypes(ROOT, NEW, beside('types'));
 writePackage();
 const { text, bom } = licensesOf(seen, ROOT, VERSION);
 writeFileSync(join(NEW, 'THIRD-PARTY.txt'), text);
@@ -146,35 +148,6 @@ rmSync(OLD, { recursive: true, force: true });
 if (existsSync(DIST)) renameSync(DIST, OLD);
 renameSync(NEW, DIST);
 rmSync(OLD, { recursive: true, force: true });
-
-/** Types of the entries and of what their signatures name, and nothing of anybody else's. */
-function writeTypes(): void {
-  const types = beside('types');
-  rmSync(types, { recursive: true, force: true });
-  execFileSync(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', types], {
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
-  const entries = { index: 'node/create-gateway', grant: 'grant/entry' };
-  for (const [name, path] of Object.entries(entries)) {
-    writeFileSync(join(NEW, `${name}.d.ts`), `export * from './types/${path}.js';\n`);
-    copyTypes(types, join(types, `${path}.d.ts`));
-  }
-  copyFileSync(join(ROOT, 'src/worker/entry.d.ts'), join(NEW, 'worker.d.ts'));
-  rmSync(types, { recursive: true });
-}
-
-function copyTypes(from: string, file: string): void {
-  const target = join(NEW, 'types', relative(from, file));
-  if (existsSync(target)) return;
-  const source = readFileSync(file, 'utf8');
-  mkdirSync(dirname(target), { recursive: true });
-  // TypeScript keeps `.ts` in specifiers of declarations.
-  writeFileSync(target, source.replace(/(from '|import\(")(\.[^'"]*)\.ts(['"])/g, '$1$2.js$3'));
-  for (const [, specifier] of source.matchAll(/(?:from '|import\(")(\.[^'"]*)\.ts/g)) {
-    copyTypes(from, join(dirname(file), `${specifier}.d.ts`));
-  }
-}
 
 function writePackage(): void {
   const { name, version, description, license } = JSON.parse(
@@ -191,9 +164,13 @@ function writePackage(): void {
     exports: {
       '.': entry('index'),
       './grant': entry('grant'),
+      './client': entry('client'),
+      './react': entry('react'),
       './worker': entry('worker'),
       './package.json': './package.json',
     },
+    peerDependencies: { react: '>=18' },
+    peerDependenciesMeta: { react: { optional: true } },
     bin: { 'chroma-sync-gateway': 'cli.js' },
     sideEffects: ['./cli.js'],
   };

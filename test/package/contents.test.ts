@@ -39,9 +39,16 @@ interface Manifest {
 const manifest = () => JSON.parse(texts.get('package.json')!) as Manifest;
 
 describe('the package', () => {
-  it('has no dependencies of any kind, no scripts, and may be published', () => {
+  it('has no dependencies but React where somebody uses it, no scripts, and may be published', () => {
     const fields = Object.keys(manifest());
-    expect(fields.filter((field) => /dependencies|scripts|private|workspaces/i.test(field))).toEqual([]);
+    expect(fields.filter((field) => /dependencies|scripts|private|workspaces/i.test(field))).toEqual([
+      'peerDependencies',
+      'peerDependenciesMeta',
+    ]);
+    expect(manifest()).toMatchObject({
+      peerDependencies: { react: '>=18' },
+      peerDependenciesMeta: { react: { optional: true } },
+    });
     expect(manifest()).toMatchObject({ name: 'chroma-sync-gateway', type: 'module', license: 'Apache-2.0' });
   });
 
@@ -49,7 +56,14 @@ describe('the package', () => {
     const named = Object.values(manifest().exports).flatMap((entry) =>
       typeof entry === 'string' ? [entry] : Object.values(entry),
     );
-    expect(Object.keys(manifest().exports)).toEqual(['.', './grant', './worker', './package.json']);
+    expect(Object.keys(manifest().exports)).toEqual([
+      '.',
+      './grant',
+      './client',
+      './react',
+      './worker',
+      './package.json',
+    ]);
     const expected = [...named.map((path) => path.slice(2)), 'cli.js', 'LICENSE', 'README.md'];
     expect(expected.filter((path) => !texts.has(path))).toEqual([]);
     let bytes = 0;
@@ -147,6 +161,9 @@ describe('what the package has of others', () => {
   });
   const bom = () => bomShape.parse(JSON.parse(texts.get('sbom.cdx.json')!));
 
+  /** What of development's packages is bundled: the client's one. */
+  const FOR_PAGES = 'eventsource-parser';
+
   /** All that the gateway's own dependencies bring, and they themselves. */
   function reachable(): Set<string> {
     const found = new Set<string>();
@@ -155,7 +172,7 @@ describe('what the package has of others', () => {
       found.add(name);
       Object.keys(lock.packages[`node_modules/${name}`]?.dependencies ?? {}).forEach(visit);
     };
-    Object.keys(lock.packages['']!.dependencies!).forEach(visit);
+    [...Object.keys(lock.packages['']!.dependencies!), FOR_PAGES].forEach(visit);
     return found;
   }
 
@@ -165,7 +182,7 @@ describe('what the package has of others', () => {
     const names = components.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     expect(names.filter((name) => !reachable().has(name))).toEqual([]);
-    const direct = Object.keys(lock.packages['']!.dependencies!);
+    const direct = [...Object.keys(lock.packages['']!.dependencies!), FOR_PAGES];
     expect(direct.filter((name) => !names.includes(name))).toEqual([]);
     for (const { name, version, purl, licenses } of components) {
       expect([name, version]).toEqual([name, lock.packages[`node_modules/${name}`]!.version]);

@@ -1,22 +1,25 @@
 /** The package's entries as an application loads them, and what they leave of its process (contract §15). */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { TOKEN } from '../support/gateway.ts';
-import { builtPackage } from '../support/package.ts';
+import { copyOfProject } from '../support/package.ts';
 import { SECRET } from '../support/tokens.ts';
 
 const run = promisify(execFile);
 const simulator = createSimulator({ token: TOKEN });
 let project: string;
 beforeAll(async () => {
-  ({ project } = await builtPackage());
+  project = await copyOfProject(['react']);
   await simulator.listen();
 });
-afterAll(() => simulator.close());
+afterAll(async () => {
+  rmSync(project, { recursive: true });
+  await simulator.close();
+});
 
 /** Runs a script in the project of somebody else; what it printed as JSON. It must say nothing on stderr. */
 async function inProject(type: 'commonjs' | 'module', script: string): Promise<unknown> {
@@ -36,12 +39,13 @@ async function inProject(type: 'commonjs' | 'module', script: string): Promise<u
 
 describe('the entries', () => {
   it('have these functions, imported', async () => {
-    const script = `console.log(JSON.stringify(await Promise.all(['', '/grant', '/worker']
-      .map(async (entry) => Object.keys(await import('chroma-sync-gateway' + entry).catch((error) => [error.message]))))));`;
-    const [main, grant] = (await inProject('module', script)) as string[][];
-    expect([main, grant]).toEqual([
+    const script = `console.log(JSON.stringify(await Promise.all(['', '/grant', '/client', '/react']
+      .map(async (entry) => Object.keys(await import('chroma-sync-gateway' + entry))))));`;
+    expect(await inProject('module', script)).toEqual([
       ['ConfigError', 'createGateway'],
       ['grantRoute', 'signGrant'],
+      ['GatewayError', 'createClient'],
+      ['useInvocation'],
     ]);
   });
 
@@ -49,6 +53,8 @@ describe('the entries', () => {
     const script = `
       const { createGateway, ConfigError } = require('chroma-sync-gateway');
       const { signGrant, grantRoute } = require('chroma-sync-gateway/grant');
+      const { createClient, GatewayError } = require('chroma-sync-gateway/client');
+      const { useInvocation } = require('chroma-sync-gateway/react');
       const { version } = require('chroma-sync-gateway/package.json');
       (async () => {
         const gateway = createGateway(process.env);
@@ -56,14 +62,17 @@ describe('the entries', () => {
         await gateway.close();
         const grant = await signGrant({ secret: process.env.SECRET, read: '*', expiresIn: '1m' });
         const route = typeof grantRoute({});
+        createClient({ url: 'http://localhost/' }).close();
+        const page = [GatewayError.name.length > 0, typeof useInvocation];
         let problems;
         try { createGateway({}); } catch (error) { problems = error instanceof ConfigError && error.problems.length; }
-        console.log(JSON.stringify({ status, grant: grant.length > 50, route, problems, version: typeof version }));
+        console.log(JSON.stringify({ status, grant: grant.length > 50, route, page, problems, version: typeof version }));
       })();`;
     expect(await inProject('commonjs', script)).toEqual({
       status: 200,
       grant: true,
       route: 'function',
+      page: [true, 'function'],
       problems: 2,
       version: 'string',
     });
@@ -102,8 +111,12 @@ describe('to its host the package', () => {
       const found = {};
       const { createGateway } = await import('chroma-sync-gateway');
       const { signGrant } = await import('chroma-sync-gateway/grant');
+      const { createClient } = await import('chroma-sync-gateway/client');
       found.imported = changes();
       const gateway = createGateway({ ...process.env, CACHE_STORE_URL: 'sqlite:' + ${JSON.stringify('PLACE')} });
+      const client = createClient({ url: 'http://127.0.0.1:1', grant: async () => 'none' });
+      client.subscribe('3c90c3cc-0d44-4b50-8888-8dd25736052a', () => {})();
+      client.close();
       found.created = changes();
       const ask = (path) => gateway.fetch(new Request('http://localhost/api/v1/invocations/' + path));
       found.status = (await ask('${id}')).status;

@@ -1,6 +1,6 @@
 /** The package in somebody's Jest: `npm ci --prefix test/frameworks` brings it. */
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +8,16 @@ import { expect, it } from 'vitest';
 import { builtPackage } from '../support/package.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
-const JEST = fileURLToPath(new URL('../frameworks/node_modules/jest/bin/jest.js', import.meta.url));
+const FRAMEWORKS = fileURLToPath(new URL('../frameworks/node_modules', import.meta.url));
+const JEST = join(FRAMEWORKS, 'jest/bin/jest.js');
 const isThere = existsSync(JEST);
 
 const SUITES = {
   'required.test.js': `test('required', () => {
     expect(Object.keys(require('chroma-sync-gateway/grant')).sort()).toEqual(['grantRoute', 'signGrant']);
     expect(typeof require('chroma-sync-gateway').createGateway).toBe('function');
+    expect(typeof require('chroma-sync-gateway/client').createClient).toBe('function');
+    expect(typeof require('chroma-sync-gateway/react').useInvocation).toBe('function');
   });`,
   'imported.test.mjs': `import { createGateway } from 'chroma-sync-gateway';
   test('imported', async () => {
@@ -35,6 +38,7 @@ it.skipIf(!isThere && process.env.CI !== 'true')(
     const { installed } = await builtPackage();
     const folder = scratchFolder('gateway-jest');
     mkdirSync(join(folder, 'node_modules'));
+    symlinkSync(join(FRAMEWORKS, 'react'), join(folder, 'node_modules/react'));
     cpSync(installed, join(folder, 'node_modules/chroma-sync-gateway'), { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{"private":true}');
     for (const [name, text] of Object.entries(SUITES)) writeFileSync(join(folder, name), text);

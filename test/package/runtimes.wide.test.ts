@@ -1,13 +1,14 @@
 /** The packed package in a project of somebody else's, offline, on every runtime that it claims (contract §15). */
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cpSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSimulator } from '../../simulator/simulator.ts';
 import { createAuthenticator } from '../../src/grant/authenticate.ts';
 import { ask } from '../support/ask.ts';
-import { TOKEN } from '../support/gateway.ts';
+import { startNode, TOKEN } from '../support/gateway.ts';
 import {
   commandOf,
   HOST_RUNTIMES,
@@ -23,6 +24,7 @@ import { openStream } from '../support/stream.ts';
 import { outcomeOf, SECRET } from '../support/tokens.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const GRANTED = { AUTH: 'grant', GRANT_SECRET: SECRET };
 const ID = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 /** Beside the applications of `examples/`. */
 const COMMAND = 'node_modules/chroma-sync-gateway/cli.js';
@@ -47,11 +49,11 @@ const ROWS: readonly Row[] = [
 
 let project: string;
 beforeAll(async () => {
-  project = await copyOfProject();
+  project = await copyOfProject(['hono', '@hono', 'react']);
   for (const name of ['hono.ts', 'bun.ts', 'deno.ts'])
     cpSync(join(ROOT, 'examples', name), join(project, name));
-  for (const name of ['hono', '@hono']) {
-    symlinkSync(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
+  for (const name of ['react-dom', 'scheduler']) {
+    symlinkSync(join(ROOT, 'test/frameworks/node_modules', name), join(project, 'node_modules', name));
   }
 });
 afterAll(() => rmSync(project, { recursive: true, force: true }));
@@ -88,18 +90,18 @@ describe.each(ROWS)('#195 $script on $runtime', ({ runtime, script, folder }) =>
 });
 
 describe.each(Object.keys(HOST_RUNTIMES) as HostRuntime[])('#195 what else runs on %s', (runtime) => {
-  const run = (script: string) => {
+  const run = async (script: string) => {
     const [program, ...args] = commandOf(runtime);
     writeFileSync(join(project, 'script.mjs'), script);
-    return execFileSync(program!, [...args, 'script.mjs'], {
+    const { stdout } = await promisify(execFile)(program!, [...args, 'script.mjs'], {
       cwd: project,
-      encoding: 'utf8',
       timeout: 20_000,
     });
+    return stdout;
   };
 
   it('a grant is signed, and a route gives one', async () => {
-    const printed = run(`
+    const printed = await run(`
       import { grantRoute, signGrant } from 'chroma-sync-gateway/grant';
       const options = { secret: ${JSON.stringify(SECRET)}, expiresIn: '1m' };
       const route = grantRoute({ ...options, read: (request, { invocations }) => ({ invocations }) });
@@ -119,12 +121,50 @@ describe.each(Object.keys(HOST_RUNTIMES) as HostRuntime[])('#195 what else runs 
     });
   });
 
+  it('a script waits for a job: grants from a function, a stream, the end', async () => {
+    const simulator = createSimulator({ token: TOKEN });
+    const gateway = await startNode(await simulator.listen(), { ...GRANTED, CACHE_IN_FLIGHT_TTL_MS: '250' });
+    const id = simulator.addJob({ schedule: { processingAfterMs: 500, finishAfterMs: 1_000 } });
+    const printed = await run(`
+      import { createClient, GatewayError } from 'chroma-sync-gateway/client';
+      import { signGrant } from 'chroma-sync-gateway/grant';
+      const secret = ${JSON.stringify(SECRET)};
+      const grant = (invocations) => signGrant({ secret, read: { invocations }, expiresIn: '1m' });
+      const client = createClient({ url: '${gateway.url}', grant });
+      const states = [];
+      for await (const job of client.watch('${id}')) states.push(job.state);
+      const { state, durationMs } = await client.wait('${id}');
+      const code = await client.wait('no id').catch((error) => error instanceof GatewayError && error.code);
+      console.log(JSON.stringify({ states, state, durationMs, code }));`);
+    await gateway.stop();
+    await simulator.close();
+    expect(JSON.parse(printed)).toEqual({
+      states: ['pending', 'processing', 'complete'],
+      state: 'complete',
+      durationMs: 500,
+      code: 'invalid_id',
+    });
+  });
+
+  it('a page is rendered on the server: without an answer, without a request', async () => {
+    const printed = await run(`
+      import { createElement } from 'react';
+      import { renderToString } from 'react-dom/server';
+      import { createClient } from 'chroma-sync-gateway/client';
+      import { useInvocation } from 'chroma-sync-gateway/react';
+      globalThis.fetch = () => { throw new Error('asked') };
+      const client = createClient({ url: 'http://127.0.0.1:1', grant: '/api/grant' });
+      const Job = ({ id }) => useInvocation(client, id).phase;
+      console.log(renderToString(createElement(Job, { id: '${ID}' })), renderToString(createElement(Job, {})));`);
+    expect(printed).toBe('loading idle\n');
+  });
+
   if (runtime === 'Node 20') {
-    it('the gateway says that this Node is too old', () => {
+    it('the gateway says that this Node is too old', async () => {
       const script = `
         import { createGateway } from 'chroma-sync-gateway';
         try { createGateway({ CHROMA_API_KEY: 'x', AUTH: 'none' }) } catch (error) { console.log(error.name, error.message) }`;
-      expect(run(script)).toContain('needs Node 22.19.0 or newer, this is 20.');
+      expect(await run(script)).toContain('needs Node 22.19.0 or newer, this is 20.');
     });
   }
 });

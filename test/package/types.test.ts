@@ -43,6 +43,53 @@ void signGrant({ secret: 's', read: '*', expiresIn: '15' });
 createGateway({ WATCH_MAX: 7 });
 `;
 
+/** Uses all that there is for pages; under `nodenext` as well as in a bundler's project, with React's types or without. */
+const PAGE = `
+import {
+  type Client, type ClientOptions, createClient, GatewayError, type GatewayErrorCode, type GrantSource, type Invocation,
+  type Snapshot, type TerminalInvocation,
+} from 'chroma-sync-gateway/client';
+import { useInvocation } from 'chroma-sync-gateway/react';
+
+const grant: GrantSource = async (ids: string[]) => ids.join();
+const options: ClientOptions = { url: 'https://gateway.example', grant };
+export const client: Client = createClient(options);
+export const stop: () => void = client.subscribe(undefined, () => {});
+export const ended: Promise<TerminalInvocation> = client.wait('id', { signal: new AbortController().signal });
+export async function each(): Promise<void> {
+  for await (const job of client.watch('id')) {
+    const { createdAt }: { createdAt: Date | undefined } = job;
+    void createdAt?.getTime();
+  }
+}
+/** Exhaustive: no case is missing, and nothing comes after. */
+export function words(job: Invocation): string {
+  switch (job.state) {
+    case 'pending': case 'processing': case 'unrecognised': return job.raw.created_at ?? job.state;
+    case 'complete': return \`\${job.durationMs ?? 0} ms, \${job.finishedAt?.toISOString()}\`;
+    case 'failed': return job.error.trim();
+    case 'cancelled': return job.sourceId ?? job.source;
+  }
+}
+export function show(snapshot: Snapshot): Date | GatewayErrorCode | undefined {
+  switch (snapshot.phase) {
+    case 'idle': case 'loading': return undefined;
+    case 'live': return snapshot.isStale ? snapshot.asOf : snapshot.invocation.createdAt;
+    case 'settled': return snapshot.asOf;
+    case 'error': return snapshot.error.code;
+  }
+}
+export const Row = (id: string) => show(useInvocation(client, id));
+export const codeOf = (error: unknown): GatewayErrorCode | undefined => error instanceof GatewayError ? error.code : undefined;
+
+// @ts-expect-error the address is missing
+createClient({ grant: '/api/grant' });
+// @ts-expect-error a loading job is not known
+((snapshot: Snapshot) => snapshot.phase === 'loading' && snapshot.invocation.id)
+// @ts-expect-error only a failed one has an error's text
+((job: Invocation) => job.error.length)
+`;
+
 const WORKER = `
 import gateway, { InvocationObject, type GatewayEnv } from 'chroma-sync-gateway/worker';
 export { InvocationObject };
@@ -76,6 +123,7 @@ async function compile(project: string, files: string[], compilerOptions: object
 }
 
 const RESOLUTIONS = [
+  { module: 'node16', moduleResolution: 'node16' },
   { module: 'nodenext', moduleResolution: 'nodenext' },
   { module: 'esnext', moduleResolution: 'bundler' },
 ];
@@ -83,7 +131,8 @@ const RESOLUTIONS = [
 it.each(RESOLUTIONS)('an application compiles under $moduleResolution', async (resolution) => {
   const project = await copyOfProject();
   writeFileSync(join(project, 'app.ts'), APPLICATION);
-  await compile(project, ['app.ts'], { ...resolution, lib: ['es2022', 'dom'] });
+  writeFileSync(join(project, 'page.ts'), PAGE);
+  await compile(project, ['app.ts', 'page.ts'], { ...resolution, lib: ['es2022', 'dom'] });
 });
 
 it("a Worker that re-exports ours compiles with what `wrangler types` writes for it, and nobody else's", async () => {

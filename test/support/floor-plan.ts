@@ -72,10 +72,16 @@ function roomOf(path: string): Room | undefined {
 
 function shapeBreaches(path: string, text: string): string[] {
   const found: string[] = [];
-  const name = posix.basename(path, '.ts');
-  const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
   if (roomOf(path) === undefined) found.push(`${path}: stands on no floor`);
   if (path.split('/').length > 3) found.push(`${path}: a folder inside an adapter`);
+  return [...found, ...textBreaches(path, text)];
+}
+
+/** Too long, or named so that it says nothing. */
+export function textBreaches(path: string, text: string): string[] {
+  const found: string[] = [];
+  const name = posix.basename(path, '.ts');
+  const lines = text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
   if (lines > MAX_LINES) found.push(`${path}: ${lines} lines, at most ${MAX_LINES}`);
   if (VAGUE_NAME.test(name)) found.push(`${path}: a name that says nothing`);
   return found;
@@ -112,7 +118,7 @@ function resolve(path: string, target: string): string {
 }
 
 /** Each circle once, by a walk in depth. */
-function circlesOf(sources: Sources): string[] {
+export function circlesOf(sources: Sources): string[] {
   const done = new Set<string>();
   const trail: string[] = [];
   const found: string[] = [];

@@ -3,7 +3,16 @@
  * `vitest.config.ts` names this file as its set-up, which makes the folder and removes it at the end.
  */
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -84,10 +93,16 @@ export async function build(out: string, nodeArgs: readonly string[] = []): Prom
   await run(process.execPath, [...nodeArgs, join(ROOT, 'scripts/build.ts'), '--out', out], { cwd: ROOT });
 }
 
-/** A copy of the project, to do with as one likes; the caller removes it. */
-export async function copyOfProject(): Promise<string> {
+/**
+ * A copy of the project, to do with as one likes; the caller removes it.
+ * @param packages what else is installed there, of our own
+ */
+export async function copyOfProject(packages: readonly string[] = []): Promise<string> {
   const { project } = await builtPackage();
   const copy = mkdtempSync(join(process.env[FOLDER]!, 'copy-'));
   cpSync(project, copy, { recursive: true });
+  for (const name of packages) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(copy, 'node_modules', name));
+  }
   return copy;
 }

@@ -1,0 +1,57 @@
+/** How the two entries for pages, `./client` and `./react`, are bundled: for the package, and to be weighed. */
+import { type BuildOptions, build, type Metafile } from 'esbuild';
+
+/** The oldest browsers that the client promises to run in (contract §13). */
+export const BROWSERS: readonly string[] = ['safari16.4', 'chrome111', 'firefox111'];
+
+/** Names are not kept: the one class says its own, and every byte is paid for by somebody's page. */
+export const PAGE_OPTIONS = {
+  bundle: true,
+  format: 'esm',
+  platform: 'browser',
+  target: ['es2022', ...BROWSERS],
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
+const ENTRIES = { client: 'client/entry.ts', react: 'client/react.ts' };
+/** All of ours that the hook's file may hold: with more it would bring a second client, and a second `GatewayError`. */
+const OF_THE_HOOK = ['client/react.ts', 'client/snapshot.ts'];
+
+/**
+ * Writes `client.js` and `react.js`, each whole in one file, so that a page without a bundler copies just one.
+ * @returns what went into them
+ */
+export async function bundlePages(absWorkingDir: string, outdir: string): Promise<Metafile[]> {
+  const metafiles: Metafile[] = [];
+  for (const [name, entry] of Object.entries(ENTRIES)) {
+    const { metafile } = await build({
+      ...PAGE_OPTIONS,
+      absWorkingDir,
+      outdir,
+      entryPoints: { [name]: entry },
+      external: ['react'],
+      metafile: true,
+    });
+    metafiles.push(metafile);
+  }
+  const stray = Object.keys(metafiles[1]!.inputs).filter((path) => !OF_THE_HOOK.includes(path));
+  if (stray.length > 0) throw new Error(`react.js would hold ${stray.join(', ')}`);
+  return metafiles;
+}
+
+/** Client and hook as a page has them: together in one file, React aside. */
+export async function pageBundle(absWorkingDir: string): Promise<Uint8Array> {
+  const contents = Object.values(ENTRIES)
+    .map((entry) => `export * from './${entry}';`)
+    .join('\n');
+  const { outputFiles } = await build({
+    ...PAGE_OPTIONS,
+    absWorkingDir,
+    stdin: { contents, resolveDir: absWorkingDir },
+    external: ['react'],
+    write: false,
+  });
+  return outputFiles[0]!.contents;
+}
