@@ -9,9 +9,9 @@ function show(id, row) {
     const ms = invocation?.durationMs ?? (phase === 'live' ? Date.now() - invocation.createdAt : NaN);
     row.className = phase;
     row.textContent = error?.message ?? invocation?.state ?? phase;
-    if (ms >= 0) row.append(`, ${Math.round(ms / 1000)} s`);
+    if (!Number.isNaN(ms)) row.append(`, ${Math.max(0, Math.round(ms / 1000))} s`);
     if (isStale) row.append(`, as of ${asOf.toLocaleTimeString()}`);
-    if (invocation?.error) row.append(paragraph(invocation.error), button('Retry', again));
+    if (invocation?.state === 'failed') row.append(paragraph(invocation.error), button('Retry', again));
   };
   const again = async () => {
     stop();

@@ -16,10 +16,10 @@ function Job({ first }: { first: string }) {
   return (
     <li className={phase} onAnimationIteration={() => setNow(Date.now())}>
       {error?.message ?? invocation?.state ?? phase}
-      {ms >= 0 && `, ${Math.round(ms / 1000)} s`}
+      {!Number.isNaN(ms) && `, ${Math.max(0, Math.round(ms / 1000))} s`}
       {isStale && `, as of ${asOf.toLocaleTimeString()}`}
       <p>{invocation?.error}</p>
-      <button type="button" hidden={!invocation?.error} onClick={again}>
+      <button type="button" hidden={invocation?.state !== 'failed'} onClick={again}>
         Retry
       </button>
     </li>

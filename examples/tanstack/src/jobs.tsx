@@ -15,9 +15,9 @@ function Job({ first }: { first: string }) {
   return (
     <li className={isLive ? 'live' : ''} onAnimationIteration={() => setNow(Date.now())}>
       {error?.message ?? data?.state ?? 'loading'}
-      {ms >= 0 && `, ${Math.round(ms / 1000)} s`}
+      {!Number.isNaN(ms) && `, ${Math.max(0, Math.round(ms / 1000))} s`}
       <p>{data?.error}</p>
-      <button type="button" hidden={!data?.error} onClick={again}>
+      <button type="button" hidden={data?.state !== 'failed'} onClick={again}>
         Retry
       </button>
     </li>
