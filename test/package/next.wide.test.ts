@@ -11,7 +11,7 @@ import { type Host, idsIn, startHost, stopHosts } from '../support/host.ts';
 import { itServesCallers } from '../support/host-suite.ts';
 import { eventually } from '../support/jobs.ts';
 import { buildNextApp, makeNextApp, NEXT_START } from '../support/next-app.ts';
-
+import { itShowsJobs } from '../support/next-page-suite.ts';
 import { openStream } from '../support/stream.ts';
 import { outcomeOf, SECRET } from '../support/tokens.ts';
 
@@ -96,6 +96,8 @@ describe('#197 #205 built with Turbopack', () => {
     const { grant } = await outcomeOf(authenticate, (JSON.parse(given.text) as { grant: string }).grant);
     expect(grant).toMatchObject({ read: { invocations: new Set([mine]) } });
   });
+
+  itShowsJobs(() => host.origin, start, simulator, app);
 
   it('#205 the first request without our variables is a 500 of the host, and its log names them', async () => {
     const bare = await start({ CHROMA_API_KEY: '', AUTH: '' });

@@ -49,10 +49,10 @@ const ROWS: readonly Row[] = [
 
 let project: string;
 beforeAll(async () => {
-  project = await copyOfProject(['hono', '@hono', 'react']);
-  for (const name of ['hono.ts', 'bun.ts', 'deno.ts'])
+  project = await copyOfProject(['hono', '@hono']);
+  for (const name of ['hono.ts', 'bun.ts', 'deno.ts', 'wait.ts'])
     cpSync(join(ROOT, 'examples', name), join(project, name));
-  for (const name of ['react-dom', 'scheduler']) {
+  for (const name of ['react', 'react-dom', 'scheduler']) {
     symlinkSync(join(ROOT, 'test/frameworks/node_modules', name), join(project, 'node_modules', name));
   }
 });
@@ -121,7 +121,7 @@ describe.each(Object.keys(HOST_RUNTIMES) as HostRuntime[])('#195 what else runs 
     });
   });
 
-  it('a script waits for a job: grants from a function, a stream, the end', async () => {
+  it('#195 a script waits for a job: grants from a function, a stream, the end', async () => {
     const simulator = createSimulator({ token: TOKEN });
     const gateway = await startNode(await simulator.listen(), { ...GRANTED, CACHE_IN_FLIGHT_TTL_MS: '250' });
     const id = simulator.addJob({ schedule: { processingAfterMs: 500, finishAfterMs: 1_000 } });
@@ -146,7 +146,24 @@ describe.each(Object.keys(HOST_RUNTIMES) as HostRuntime[])('#195 what else runs 
     });
   });
 
-  it('a page is rendered on the server: without an answer, without a request', async () => {
+  // Node 20 does not run TypeScript.
+  it.skipIf(runtime === 'Node 20')('#195 examples/wait.ts waits for a job and ends by itself', async () => {
+    const simulator = createSimulator({ token: TOKEN });
+    const gateway = await startNode(await simulator.listen(), GRANTED);
+    const [program, ...args] = commandOf(runtime);
+    const wait = async (id: string) => {
+      const env = { PATH: process.env.PATH, GATEWAY_URL: gateway.url, GRANT_SECRET: SECRET };
+      const options = { cwd: project, env, timeout: 20_000 };
+      return (await promisify(execFile)(program!, [...args, 'wait.ts', id], options)).stdout;
+    };
+    const failed = { finishAfterMs: 1_000, outcome: 'failed', error: 'no such branch' } as const;
+    expect(await wait(simulator.addJob({ schedule: failed }))).toBe('no such branch\n');
+    expect(await wait(simulator.addJob({ schedule: { finishAfterMs: 1_000 } }))).toBe('complete\n');
+    await gateway.stop();
+    await simulator.close();
+  });
+
+  it('#195 a page is rendered on the server: without an answer, without a request', async () => {
     const printed = await run(`
       import { createElement } from 'react';
       import { renderToString } from 'react-dom/server';

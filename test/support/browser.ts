@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Browser, chromium } from 'playwright-core';
-import { describe } from 'vitest';
+import { describe, it } from 'vitest';
 
 const executablePath = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/chromium-browser']
   .filter((path) => path !== undefined)
@@ -19,6 +19,8 @@ if (executablePath === undefined) {
 
 /** `describe`, where a Chromium can be had. */
 export const describeWithBrowser = describe.skipIf(executablePath === undefined);
+/** `it`, where a Chromium can be had. */
+export const itWithBrowser = it.skipIf(executablePath === undefined);
 
 /** Headless, and silent towards the world. */
 export function launchBrowser(): Promise<Browser> {
