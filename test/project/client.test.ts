@@ -61,8 +61,8 @@ describe('what pages load', () => {
 
   it('says no to a file of the domain that is safe no longer', () => {
     const changed = { ...domain, 'job.ts': "import * as z from 'zod/mini';" };
-    expect(clientBreaches(client, changed)).toEqual([
+    expect(clientBreaches(client, changed)).toContain(
       'domain/job.ts imports zod/mini: not safe in a browser',
-    ]);
+    );
   });
 });
