@@ -2,7 +2,7 @@
 import type { ErrorCode } from '../src/domain/errors.ts';
 
 /**
- * The gateway's codes (docs/contract.md §6), and the client's own: `unreachable` (no answer: offline, refused, in too long
+ * The gateway's codes (contract §6), and the client's own: `unreachable` (no answer: offline, refused, in too long
  * a time, or kept from the page by CORS), `grant_unavailable` (the grant route failed), `unexpected_answer` (something
  * else than the gateway answered, a proxy for example), `closed` (the client was closed).
  */

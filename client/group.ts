@@ -15,7 +15,7 @@ import { backOffMs, sleep, untilAborted } from './pause.ts';
 import { dateOr, errorOf, type Gateway, parseJson } from './request.ts';
 import { readStream, type StreamEnd } from './stream.ts';
 
-/** As many as one stream may name (docs/contract.md §10). */
+/** As many as one stream may name (contract §10). */
 export const GROUP_SIZE = 50;
 /** A set that changes is left to settle. */
 const SETTLE_MS = 50;

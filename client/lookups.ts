@@ -1,6 +1,6 @@
 /**
  * Asks about jobs one by one, where no stream tells of them: two at a time, each job at most every 2 s, or held by the
- * gateway until something changes where that keeps no other job waiting (docs/contract.md §13).
+ * gateway until something changes where that keeps no other job waiting (contract §13).
  */
 import type { GatewayError } from './error.ts';
 import type { Grant } from './grant.ts';

@@ -102,7 +102,7 @@ export function errorOf(
   return new GatewayError(error, message, { status, retryable, requestId, retryAfterMs });
 }
 
-/** Of docs/contract.md §6. */
+/** Of contract §6. */
 interface ErrorBody {
   readonly error: GatewayErrorCode;
   readonly message: string;

@@ -1,4 +1,4 @@
-/** One event stream (docs/contract.md §10), from its request to its end. Knows no watch. */
+/** One event stream (contract §10), from its request to its end. Knows no watch. */
 import { createParser } from 'eventsource-parser';
 import type { GatewayError } from './error.ts';
 import { createLeash } from './pause.ts';
