@@ -16,7 +16,7 @@ execFileSync('wrangler', ['deploy', '--dry-run', '--outdir', 'dist/worker'], {
 weigh('The Worker', readFileSync('dist/worker/main.js'), MAX_WORKER_GZIP);
 weigh('The client with its hook', await pageBundle(ROOT), MAX_PAGE_GZIP);
 
-function weigh(what: string, code: Uint8Array, bound: number): void {
+function weigh(what: string, code: Uint8Array | string, bound: number): void {
   const bytes = gzipSync(code, { level: 9 }).byteLength;
   const kib = (size: number) => `${(size / 1024).toFixed(1)} KiB`;
   console.log(`${what}: ${kib(bytes)} minified and gzipped (at most ${kib(bound)})`);
