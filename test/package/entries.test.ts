@@ -79,6 +79,31 @@ describe('the entries', () => {
   });
 });
 
+describe('the client', () => {
+  it('#206 sees no old answer where the host replaces `fetch` by one that keeps GETs unless told `no-store`', async () => {
+    const id = simulator.addJob({ schedule: { processingAfterMs: 0, finishAfterMs: 1_000 } });
+    const script = `
+      import { createGateway } from 'chroma-sync-gateway';
+      import { createClient } from 'chroma-sync-gateway/client';
+      const gateway = createGateway({ ...process.env, CACHE_IN_FLIGHT_TTL_MS: '250' });
+      const kept = new Map();
+      globalThis.fetch = async (url, init) => {
+        const ask = () => gateway.fetch(new Request(url, init));
+        if (init.cache === 'no-store') return ask();
+        if (!kept.has(url)) kept.set(url, await ask());
+        return kept.get(url).clone();
+      };
+      const client = createClient({ url: 'http://localhost' });
+      const first = (await client.get('${id}')).state;
+      const until = Date.now() + 5_000;
+      let last = first;
+      while (last === first && Date.now() < until) last = (await client.get('${id}')).state;
+      await gateway.close();
+      console.log(JSON.stringify({ first, last, kept: [...kept.keys()] }));`;
+    expect(await inProject('module', script)).toEqual({ first: 'processing', last: 'complete', kept: [] });
+  });
+});
+
 /** Everything that a guest could have changed, as far as it can be compared; the host has used its own `fetch` before. */
 const SNAPSHOT = `
   await fetch('data:,').then((response) => response.text());

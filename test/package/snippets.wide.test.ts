@@ -59,11 +59,12 @@ const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const sourcesOf = (pattern: string) =>
   Object.fromEntries(globSync(pattern, { cwd: ROOT }).map((path) => [path, read(path)]));
 
-it('every snippet of docs/frontend.md that is no example', async () => {
+it('every snippet of docs/frontend.md that is no example, and the one of the README', async () => {
   const { blocks, shown } = readPage('docs/frontend.md');
   const examples = new Set(shown.map(([, code]) => code));
   const own = blocks.filter(({ language, code }) => /^tsx?$/.test(language) && !examples.has(code));
   expect(own.length).toBeGreaterThanOrEqual(3);
+  own.push(...readPage('README.md').blocks.filter(({ language }) => language === 'tsx'));
   await compile(Object.fromEntries(own.map(({ language, code }, i) => [`snippet-${i}.${language}`, code])));
 });
 
