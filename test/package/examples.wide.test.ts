@@ -106,15 +106,23 @@ describeWithBrowser('a page of examples/', { timeout: 90_000 }, () => {
     return Number(/, (\d+) s/.exec((await page.locator('li').allInnerTexts())[index]!)?.[1]);
   }
 
-  it.each(['react', 'tanstack', 'vue', 'svelte'])(
-    '#197 %s: built by Vite without settings, it shows three jobs live, and a retry; nothing of a server is in it',
-    async (name) => {
-      const app = join(folder, name);
-      await makeExample(name, app);
+  const REACT = ['react', 'react-dom', 'scheduler'];
+  it.each([
+    ['react', 'React 19.3.1', []],
+    ['react', 'React 18.3.1', REACT],
+    ['tanstack', 'TanStack Query', []],
+    ['vue', 'Vue', []],
+    ['svelte', 'Svelte', []],
+  ] as const)(
+    '#197 %s with %s: built by Vite without settings, it shows three jobs live, and a retry; nothing of a server is in it',
+    async (name, which, older) => {
+      const app = join(folder, which.replace(' ', '-'));
+      await makeExample(name, app, older);
       expect(complaintsIn(await buildExample(app, gateway.url))).toEqual([]);
       const assets = join(app, 'dist/assets');
       const scripts = readdirSync(assets).map((file) => readFileSync(join(assets, file), 'utf8'));
       expect(scripts.join('\n')).toContain('GatewayError');
+      expect(scripts.join('\n')).toContain(/[\d.]+$/.exec(which)?.[0] ?? '');
       expect(OF_A_SERVER.exec(scripts.join('\n'))?.[0]).toBeUndefined();
       server.show(join(app, 'dist'));
       await itShowsJobs();

@@ -21,17 +21,27 @@ import { SECRET } from './tokens.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FRAMEWORKS = join(ROOT, 'test/frameworks/node_modules');
+const OLDER = join(ROOT, 'test/runtimes/node_modules');
 const BUILD_MS = 60_000;
 
-/** Copies an example and installs into it, beside the packed package, what `test/frameworks` has. */
-export async function makeExample(name: string, folder: string): Promise<void> {
+/**
+ * Copies an example and installs into it, beside the packed package, what `test/frameworks` has.
+ * @param older packages of which `test/runtimes` has an older version, which is taken
+ */
+export async function makeExample(
+  name: string,
+  folder: string,
+  older: readonly string[] = [],
+): Promise<void> {
   if (!existsSync(FRAMEWORKS)) throw new Error('no Vite: run npm ci --prefix test/frameworks');
   const { installed } = await builtPackage();
   cpSync(join(ROOT, 'examples', name), folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "name": "somebodys", "private": true, "type": "module" }\n');
   const modules = join(folder, 'node_modules');
   mkdirSync(modules);
-  for (const found of readdirSync(FRAMEWORKS)) symlinkSync(join(FRAMEWORKS, found), join(modules, found));
+  for (const found of readdirSync(FRAMEWORKS)) {
+    symlinkSync(join(older.includes(found) ? OLDER : FRAMEWORKS, found), join(modules, found));
+  }
   cpSync(installed, join(modules, 'chroma-sync-gateway'), { recursive: true });
 }
 
