@@ -12,10 +12,13 @@ export interface Page {
   listen(onEvent: (event: { readonly type: string }) => void): () => void;
 }
 
+/** What is taken of them: there need not be any, and they need not be able to listen. */
+type Target = Partial<Pick<EventTarget, 'addEventListener' | 'removeEventListener'>>;
+
 const WINDOW_EVENTS: readonly PageEvent[] = ['online', 'pagehide', 'pageshow', 'visibilitychange'];
 
 export function createPage(): Page {
-  const page: Partial<typeof globalThis> = globalThis;
+  const page = globalThis as Target & { readonly document?: Target & { readonly visibilityState?: string } };
   const { document } = page;
   return {
     isHidden: () => document?.visibilityState === 'hidden',
