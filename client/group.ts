@@ -202,7 +202,8 @@ export function createGroup(options: GroupOptions): Group {
       doubts = 0;
       isTrial = true;
       lookupsUntil = now + LOOKUPS_MS;
-      for (const member of forStream()) member.dueAt = 0;
+      // A lookup that is held would take its time to say so.
+      for (const member of forStream()) Object.assign(member, { dueAt: 0, etag: undefined });
     }
     // A proxy that lets no stream live long is no failure.
     if (end !== 'ended' || !hasSpoken) backOff();
@@ -279,7 +280,8 @@ export function createGroup(options: GroupOptions): Group {
       failures = notBefore = 0;
       grants.reset();
       const now = Date.now();
-      const isDead = isOnline ? now > openedAt + MIN_BETWEEN_MS : now > group.contactAt + DEAD_AFTER_MS;
+      const lastAt = Math.max(openedAt, group.contactAt);
+      const isDead = isOnline ? now > openedAt + MIN_BETWEEN_MS : now > lastAt + DEAD_AFTER_MS;
       if (!isParked && now >= lookupsUntil && (!streaming || isDead)) step?.abort();
     },
   };

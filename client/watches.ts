@@ -99,7 +99,7 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
     member.group.members.add(member);
     if (stopListening) return;
     stopListening = page.listen(onPage);
-    onPage({ type: '' });
+    onPage({ type: 'pageshow' });
   }
 
   function leaveGroup(member: Member): void {
@@ -130,7 +130,8 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
     if (page.isHidden()) awayTimer = setTimeout(goAway, AWAY_AFTER_MS);
     else isAway = false;
     for (const group of groups) group.changed();
-    if (isLeft || (page.isHidden() && type !== 'online')) return;
+    // A page that is there for the first time has lost nothing.
+    if (isLeft || (type === 'pageshow' ? !isBack : page.isHidden() && type !== 'online')) return;
     for (const group of groups) group.hurry(isBack || type === 'online');
     lookups.hurry();
   }
