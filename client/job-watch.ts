@@ -61,7 +61,8 @@ export function createJobWatch(id: string, onChange: () => void): JobWatch {
   const isOver = () => error !== undefined || invocation?.isTerminal === true;
 
   function hear(since: Date | undefined): void {
-    staleSince = since;
+    // The same moment is the same object.
+    if (Number(since) !== Number(staleSince)) staleSince = since;
     rest();
     show();
   }
