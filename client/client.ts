@@ -70,12 +70,12 @@ export interface ClientParts {
 export function createClientOf({ url, grant }: ClientOptions, { fetch, random, page }: ClientParts): Client {
   const gateway = { fetch, url: url.replace(/\/+$/, '') };
   const watches = createWatches({ gateway, grant, random, page });
-  const looseGrants = createLooseGrants(() => createGrantKeeper(grant, fetch, random));
+  const grantsFor = createLooseGrants(() => createGrantKeeper(grant, fetch, random));
 
   async function get(id: string, { signal }: AskOptions = {}): Promise<Invocation> {
     const key = parseInvocationId(id);
     if (key === undefined) throw invalidId();
-    const { grants, ids } = watches.groupOf(key) ?? looseGrants(key);
+    const { grants, ids } = grantsFor(key);
     for (let isFirst = true; ; isFirst = false) {
       const grant = await untilAborted(grants.take(ids), signal);
       try {
@@ -135,7 +135,7 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
   };
 }
 
-/** Grants for jobs that nobody watches: one for up to 50 ids, the newest. */
+/** Grants for single questions, apart from all watches: one for up to 50 ids, the newest. It names each that it is used for. */
 function createLooseGrants(create: () => GrantKeeper) {
   let isFetched = false;
   let known = new Set<string>();

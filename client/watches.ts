@@ -26,8 +26,6 @@ export interface Watches {
   /** @returns lets go; calling it twice is harmless */
   hold(id: string, hold: Hold): () => void;
   snapshot(id: string | undefined): Snapshot;
-  /** The group whose grant may cover this id. */
-  groupOf(id: string): Group | undefined;
   close(): void;
 }
 
@@ -169,7 +167,6 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
       };
     },
     snapshot: (id) => (id === undefined ? IDLE : (members.get(keyOf(id))?.job.snapshot() ?? LOADING)),
-    groupOf: (id) => members.get(id)?.group,
     close() {
       const closed = new GatewayError('closed', 'The client was closed.');
       for (const member of [...members.values()]) {
