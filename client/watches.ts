@@ -79,9 +79,10 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
   /** Its snapshot is another. */
   function changed(member: Member): void {
     if (member.job.isOver()) leaveGroup(member);
-    for (const { onChange } of [...member.holds]) {
+    for (const hold of [...member.holds]) {
       try {
-        onChange();
+        // One may have let go by what another does.
+        if (member.holds.has(hold)) hold.onChange();
       } catch (error) {
         // It is the application's, and must not end the watches of others.
         queueMicrotask(() => {
