@@ -22,11 +22,15 @@ export const describeWithBrowser = describe.skipIf(executablePath === undefined)
 /** `it`, where a Chromium can be had. */
 export const itWithBrowser = it.skipIf(executablePath === undefined);
 
-/** Headless, and silent towards the world. */
-export function launchBrowser(): Promise<Browser> {
+/**
+ * Headless, and silent towards the world.
+ * @param keepsPages whether a page that is left is kept for coming back to, as people's own browsers do
+ */
+export function launchBrowser(keepsPages = false): Promise<Browser> {
   return chromium.launch({
     executablePath: executablePath!,
     headless: true,
+    ...(keepsPages && { ignoreDefaultArgs: ['--disable-back-forward-cache'] }),
     args: [
       '--no-sandbox',
       '--disable-gpu',
