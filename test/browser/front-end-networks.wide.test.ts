@@ -38,7 +38,7 @@ describeWithBrowser('a page that watches', { timeout: 60_000, concurrent: true }
   it('#180 is stale after 4 s offline, and right within 3 s of `online`', async () => {
     await using rig = await startRig(browser);
     const { id, tab, finish } = await watched(rig);
-    await sleep(500);
+    const { asOf: knownAt } = await tab.until(id, isLive);
     const lostAt = Date.now();
     await rig.context.setOffline(true);
     rig.cable.hold();
@@ -46,7 +46,9 @@ describeWithBrowser('a page that watches', { timeout: 60_000, concurrent: true }
     finish();
     await sleep(4_000 - (Date.now() - lostAt));
     await expectStale(tab, id, 0);
-    expect((await tab.until(id, isStale)).asOf).toBeGreaterThan(lostAt - 1_000);
+    const { asOf } = await tab.until(id, isStale);
+    expect(asOf).toBeGreaterThan(knownAt! - 100);
+    expect(asOf).toBeLessThan(lostAt + 1_000);
     rig.cable.release();
     await rig.context.setOffline(false);
     await tab.until(id, isSettled, WOKEN_MS);
@@ -61,6 +63,28 @@ describeWithBrowser('a page that watches', { timeout: 60_000, concurrent: true }
     await expectStale(tab, id);
     await sleep(6_000);
     rig.cable.release();
+    await tab.until(id, isSettled, RIGHT_MS);
+  });
+
+  it('#180 is right within 5 s when its packets were only late, and goes on with the same stream', async () => {
+    await using rig = await startRig(browser);
+    const { id, tab, finish } = await watched(rig);
+    rig.cable.hold();
+    finish();
+    await sleep(4_000);
+    rig.cable.release();
+    await tab.until(id, isSettled, RIGHT_MS);
+    expect(rig.road.count('stream')).toBe(1);
+  });
+
+  it('#180 is right after 20 s of silence, when its connection is dead and nothing tells of it', async () => {
+    await using rig = await startRig(browser);
+    const { id, tab, finish } = await watched(rig, true);
+    rig.cable.strand();
+    finish();
+    await tab.pass(19_000);
+    expect(rig.road.count('stream')).toBe(1);
+    await tab.pass(2_000);
     await tab.until(id, isSettled, RIGHT_MS);
   });
 

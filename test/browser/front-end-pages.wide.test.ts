@@ -1,4 +1,4 @@
-/** What pages do: components that come and go, tabs, a page that is left and come back to, other worlds (contract §13). */
+/** What pages do: components that come and go, tabs, a page that is left and come back to (contract §13). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -164,22 +164,4 @@ describeWithBrowser('a page', { timeout: 60_000, concurrent: true }, () => {
       expect.arrayContaining(['loading', 'live', 'settled']),
     );
   });
-
-  it.each(['none', 'grant'] as const)(
-    '#193 in React Native’s world (AUTH=%s) shows jobs by lookups and throws nothing',
-    async (auth) => {
-      await using rig = await startRig(browser, { auth });
-      const ids = [inWork(rig), inWork(rig)] as const;
-      const tab = await rig.open();
-      await tab.call('native', ids);
-      for (const id of ids) await tab.until(id, isLive);
-      for (const id of ids) {
-        finish(rig, id);
-        await tab.until(id, isSettled);
-      }
-      expect(rig.road.count('lookup') + rig.road.count('wait')).toBeGreaterThan(2);
-      expect(await openAfter(rig, LET_GO_MS)).toEqual([]);
-      expect(tab.complaints).toEqual([]);
-    },
-  );
 });

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWithBrowser, launchBrowser } from '../support/browser.ts';
 import { type Rig, startRig } from '../support/front-end/rig.ts';
 import { isLive, isSettled, type Tab } from '../support/front-end/tab.ts';
-import { flushing, impatient, lastIdOnly, oldGateway } from '../support/front-end/treatments.ts';
+import { flushing, impatient, lastIdOnly, noStreams, oldGateway } from '../support/front-end/treatments.ts';
 import { eventually } from '../support/jobs.ts';
 import { describeWithNginx, startNginx } from '../support/nginx.ts';
+import type { Seen } from './page/seen.ts';
 
 /** nginx holds a stream back until a buffer is full, whatever the gateway asks it for. */
 const BUFFERS = 'proxy_http_version 1.1; proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;';
@@ -27,6 +28,8 @@ async function expectCalm(tab: Tab, ids: readonly string[]): Promise<void> {
     expect(story.filter(({ isStale, phase }) => isStale || phase === 'error')).toEqual([]);
   }
 }
+
+const isLoading = ({ phase }: Seen) => phase === 'loading';
 
 describeWithNginx('behind nginx', { timeout: 60_000 }, () => {
   it('#187 that buffers streams, a page falls back to lookups and does not know', async () => {
@@ -78,6 +81,7 @@ describeWithBrowser('behind', { timeout: 60_000, concurrent: true }, () => {
       rig.road.endStreams();
       await eventually(() => rig.road.count('stream') > times, 1_000);
       expect(rig.road.count('stream')).toBe(times + 1);
+      await sleep(500);
     }
     finish(rig, id);
     await tab.until(id, isSettled);
@@ -93,7 +97,7 @@ describeWithBrowser('behind', { timeout: 60_000, concurrent: true }, () => {
     await tab.watch(id);
     await tab.until(id, isLive);
     for (let times = 1; times <= 2; times++) {
-      await eventually(() => treatment.held.length === 1, 5_000);
+      await eventually(() => rig.road.count('wait') === times, 5_000);
       expect(rig.road.count('wait')).toBe(times);
       await tab.pass(15_000);
       treatment.cut();
@@ -108,25 +112,30 @@ describeWithBrowser('behind', { timeout: 60_000, concurrent: true }, () => {
     await expectCalm(tab, [id]);
   });
 
-  it('#191 a proxy that passes 512 bytes and then flushes every 64 KB, a page asks by lookups after the second silence', async () => {
-    await using rig = await startRig(browser, { treatment: flushing(512, 65_536) });
-    const id = rig.simulator.addJob({
-      state: 'processing',
-      kind: 's3',
-      detail: { additional_metadata: { note: 'x'.repeat(2_000) } },
-    });
-    const tab = await rig.open({ movedClock: true });
-    await tab.watch(id);
-    await tab.pass(12_000);
-    // Its stream has said nothing of it for 10 s.
-    await tab.until(id, isLive);
-    await tab.pass(48_000);
-    expect(rig.road.count('stream')).toBe(2);
-    expect(rig.road.open('stream')).toEqual([]);
-    finish(rig, id);
-    await tab.until(id, isSettled, 3_000);
-    expect(rig.road.count('stream')).toBe(2);
-  });
+  it.each([
+    ['the first event', '', isLive],
+    ['no event', 'x'.repeat(2_000), isLoading],
+  ])(
+    '#191 a proxy that passes 512 bytes (%s) and then flushes every 64 KB, a page asks by lookups after the second silence',
+    async (_what, note, atFirst) => {
+      await using rig = await startRig(browser, { treatment: flushing(512, 65_536) });
+      const detail = { additional_metadata: { note } };
+      const id = rig.simulator.addJob({ state: 'processing', kind: 's3', detail });
+      const tab = await rig.open({ movedClock: true });
+      await tab.watch(id);
+      await eventually(() => rig.road.count('stream') === 1, 3_000);
+      await sleep(300);
+      await tab.until(id, atFirst, 0);
+      await tab.pass(12_000);
+      await tab.until(id, isLive);
+      await tab.pass(48_000);
+      expect(rig.road.count('stream')).toBe(2);
+      expect(rig.road.open('stream')).toEqual([]);
+      finish(rig, id);
+      await tab.until(id, isSettled, 3_000);
+      expect(rig.road.count('stream')).toBe(2);
+    },
+  );
 
   it('#192 a proxy that keeps only the last of several `id=`, a page shows all ten jobs', async () => {
     await using rig = await startRig(browser, { treatment: lastIdOnly });
@@ -137,5 +146,27 @@ describeWithBrowser('behind', { timeout: 60_000, concurrent: true }, () => {
     for (const id of ids) finish(rig, id);
     for (const id of ids) await tab.until(id, isSettled, 8_000);
     await expectCalm(tab, ids);
+  });
+
+  it('#187 a proxy that has learned to pass streams, a page uses them after 5 minutes', async () => {
+    await using rig = await startRig(browser, { treatment: noStreams });
+    const id = inWork(rig);
+    const tab = await rig.open({ movedClock: true });
+    await tab.watch(id);
+    await tab.until(id, isLive);
+    rig.road.treatment = {};
+    const before = rig.road.count('stream');
+    await tab.pass(4 * 60_000, 5_000);
+    expect(rig.road.count('stream')).toBe(before);
+    await tab.pass(61_000, 5_000);
+    expect(
+      await eventually(
+        () => rig.road.open().map(({ kind }) => kind),
+        3_000,
+        (open) => open.length === 1,
+      ),
+    ).toEqual(['stream']);
+    finish(rig, id);
+    await tab.until(id, isSettled);
   });
 });

@@ -66,7 +66,8 @@ export async function startRig(browser: Browser, options: RigOptions = {}): Prom
     context,
     open(tabOptions) {
       const grant = auth === 'grant' ? '&grant=/api/grant' : '';
-      return openTab(context, `${backEnd.origin}/?gateway=${cable.url}${grant}`, tabOptions);
+      const url = `${backEnd.origin}/?gateway=${cable.url}${grant}`;
+      return openTab(context, url, { settle: road.quiet, ...tabOptions });
     },
     async restart() {
       await gateway.exited;

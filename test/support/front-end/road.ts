@@ -5,6 +5,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../jobs.ts';
 
 export type Kind = 'stream' | 'wait' | 'lookup' | 'preflight' | 'other';
 
@@ -18,6 +20,8 @@ export interface Passage {
   readonly authorization: string | undefined;
   /** Of the answer; `undefined` until it begins. */
   status?: number;
+  /** When the last piece of the answer passed. */
+  lastAt?: number;
   /** When it was over, for whatever reason; `undefined` while it is open. */
   closedAt?: number;
 }
@@ -43,12 +47,17 @@ export interface Road {
   count(kind: Kind, id?: string): number;
   /** Requests that are open now, of this kind or of all. */
   open(kind?: Kind): Passage[];
+  /** Resolves when every open request is being answered and nothing has passed for a moment; soon in any case. */
+  quiet(): Promise<void>;
   /** Ends all streams in order, without a word. */
   endStreams(): void;
   /** Puts text into every open stream. */
   inject(text: string): void;
   close(): void;
 }
+
+const CALM_MS = 15;
+const QUIET_WITHIN_MS = 100;
 
 /** @param toUrl of the gateway */
 export async function startRoad(toUrl: string, treatment: Treatment = {}): Promise<Road> {
@@ -85,6 +94,7 @@ export async function startRoad(toUrl: string, treatment: Treatment = {}): Promi
       answer
         .on('data', (data: Buffer) => {
           if (response.writableEnded) return;
+          passage.lastAt = performance.now();
           if (isStream && piece) piece(passage, data, response);
           else response.write(data);
         })
@@ -105,6 +115,16 @@ export async function startRoad(toUrl: string, treatment: Treatment = {}): Promi
       passages.filter((one) => one.kind === kind && (id === undefined || one.ids.includes(id))).length,
     open: (kind) =>
       passages.filter((one) => one.closedAt === undefined && (kind === undefined || one.kind === kind)),
+    async quiet() {
+      const isQuiet = () => {
+        const now = performance.now();
+        return road
+          .open()
+          .every(({ at, lastAt }) => lastAt !== undefined && now > Math.max(at, lastAt) + CALM_MS);
+      };
+      await sleep(CALM_MS);
+      await eventually(isQuiet, QUIET_WITHIN_MS);
+    },
     endStreams() {
       for (const response of streams) response.end();
     },

@@ -1,5 +1,4 @@
 /** A page of the back end in Chromium, as its test sees it. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserContext, Page } from 'playwright-core';
 import type { Seen } from '../../browser/page/seen.ts';
 import { eventually } from '../jobs.ts';
@@ -11,6 +10,8 @@ export interface TabOptions {
   readonly movedClock?: boolean;
   /** JavaScript that runs before the page's own. */
   readonly prelude?: string;
+  /** Resolves when what was asked is answered, as far as it is: between two steps of a moved clock. */
+  readonly settle?: () => Promise<void>;
 }
 
 export interface Tab {
@@ -33,12 +34,9 @@ export interface Tab {
   close(): Promise<void>;
 }
 
-/** What loopback answers within, ms: between two steps of a moved clock. */
-const SETTLE_MS = 15;
-
 /** @param url of the page, its query included */
 export async function openTab(context: BrowserContext, url: string, options: TabOptions = {}): Promise<Tab> {
-  const { script = 'plain', movedClock = false, prelude } = options;
+  const { script = 'plain', movedClock = false, prelude, settle } = options;
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
@@ -72,7 +70,7 @@ export async function openTab(context: BrowserContext, url: string, options: Tab
     async pass(ms, stepMs = 1_000) {
       for (let left = ms; left > 0; left -= stepMs) {
         await page.clock.runFor(Math.min(left, stepMs));
-        await sleep(SETTLE_MS);
+        await settle?.();
       }
     },
     jump: (ms) => page.clock.fastForward(ms),
