@@ -1,5 +1,5 @@
 /** What a page tells the test of one snapshot: plain values, which pass between the two. */
-import type { Snapshot } from '../../../client/entry.ts';
+import type { Snapshot } from '../../../client/snapshot.ts';
 
 export interface Seen {
   /** The page's clock, epoch ms. */
