@@ -230,7 +230,8 @@ export function createGroup(options: GroupOptions): Group {
   const group: Group = {
     members,
     grants,
-    ids: () => wanted().map(({ job }) => job.id),
+    // Who has only just left may come back, and a grant is kept: it names them too.
+    ids: () => [...members].map(({ job }) => job.id),
     contactAt: 0,
     cuts: 0,
     missing(member, grant, error) {
