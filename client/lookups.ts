@@ -36,7 +36,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     const all = members();
     const mayWait = all.length <= AT_ONCE;
     for (const [member, step] of asking) {
-      if (!all.includes(member) || (member.isWaiting && !mayWait)) step.abort();
+      if (!all.includes(member) || (member.isWaiting && !(mayWait && member.etag))) step.abort();
     }
     const idle = all.filter((member) => !asking.has(member)).sort((one, other) => one.dueAt - other.dueAt);
     for (const member of idle) {

@@ -131,6 +131,7 @@ describeWithBrowser('behind', { timeout: 60_000, concurrent: true }, () => {
       await tab.pass(48_000);
       expect(rig.road.count('stream')).toBe(2);
       expect(rig.road.open('stream')).toEqual([]);
+      await tab.until(id, isLive, 1_000);
       finish(rig, id);
       await tab.until(id, isSettled, 3_000);
       expect(rig.road.count('stream')).toBe(2);
