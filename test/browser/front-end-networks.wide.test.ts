@@ -177,7 +177,7 @@ describeWithBrowser('a page that watches', { timeout: 60_000, concurrent: true }
 
   it.each([
     ['online', "dispatchEvent(new Event('online'))"],
-    ['resume', "document.dispatchEvent(new Event('resume', { bubbles: true }))"],
+    ['resume', "document.dispatchEvent(new Event('resume'))"],
     ['being seen', "frontEnd.setVisibility('hidden'); frontEnd.setVisibility('visible')"],
   ])(
     '#186 is right within 3 s of %s, when the machine slept and its connections are dead',
