@@ -51,18 +51,23 @@ describeWithBrowser('the client', { timeout: 60_000, concurrent: true }, () => {
       (open) => open.length === 0,
     );
 
-  it.each(['none', 'grant'] as const)(
-    '#193 in React Native’s world (AUTH=%s) shows jobs by lookups and throws nothing',
-    async (auth) => {
+  it.each([
+    ['none', 'at its first byte'],
+    ['grant', 'when all of it has come'],
+  ] as const)(
+    '#193 in React Native’s world (AUTH=%s, an answer is there %s) shows jobs by lookups and throws nothing',
+    async (auth, when) => {
+      const isWhole = when === 'when all of it has come';
       await using rig = await startRig(browser, { auth });
       const ids = [inWork(rig), inWork(rig)] as const;
       const tab = await rig.open();
-      await tab.call('native', ids);
-      for (const id of ids) await tab.until(id, isLive);
+      await tab.call('native', ids, isWhole);
+      for (const id of ids) await tab.until(id, isLive, isWhole ? 8_000 : 3_000);
       for (const id of ids) {
         finish(rig, id);
         await tab.until(id, isSettled);
       }
+      expect(rig.road.count('stream')).toBe(1);
       expect(rig.road.count('lookup') + rig.road.count('wait')).toBeGreaterThan(2);
       expect(await openAfter(rig, 1_500)).toEqual([]);
       expect(tab.complaints).toEqual([]);

@@ -51,8 +51,8 @@ const frontEnd = {
     );
   },
   /** The client in a worker that lacks what React Native lacks; what it shows is seen here. */
-  native(ids: readonly string[]): void {
-    const worker = new Worker(`/native.js${location.search}`, { type: 'module' });
+  native(ids: readonly string[], isWhole: boolean): void {
+    const worker = new Worker(`/native.js${location.search}${isWhole ? '&whole' : ''}`, { type: 'module' });
     worker.onerror = ({ message }) => console.error(message);
     worker.onmessage = ({ data }: MessageEvent<readonly [string, Seen]>) => {
       const [id, one] = data;

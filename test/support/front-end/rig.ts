@@ -67,7 +67,7 @@ export async function startRig(browser: Browser, options: RigOptions = {}): Prom
     open(tabOptions) {
       const grant = auth === 'grant' ? '&grant=/api/grant' : '';
       const url = `${backEnd.origin}/?gateway=${cable.url}${grant}`;
-      return openTab(context, url, { settle: road.quiet, ...tabOptions });
+      return openTab(context, url, { quiet: road.quiet, ...tabOptions });
     },
     async restart() {
       await gateway.exited;

@@ -10,8 +10,8 @@ export interface TabOptions {
   readonly movedClock?: boolean;
   /** JavaScript that runs before the page's own. */
   readonly prelude?: string;
-  /** Resolves when what was asked is answered, as far as it is: between two steps of a moved clock. */
-  readonly settle?: () => Promise<void>;
+  /** Resolves when nothing passes on the road: between two steps of a moved clock. */
+  readonly quiet?: () => Promise<void>;
 }
 
 export interface Tab {
@@ -34,16 +34,36 @@ export interface Tab {
   close(): Promise<void>;
 }
 
+/** A moved clock would outrun what is asked: `unanswered()` counts what no answer has begun to, waits aside. */
+const COUNTS_FETCHES = `
+  const plainFetch = fetch;
+  let count = 0;
+  globalThis.unanswered = () => count;
+  globalThis.fetch = async (url, init) => {
+    const isWait = init?.headers?.Prefer !== undefined;
+    if (!isWait) count += 1;
+    try {
+      return await plainFetch(url, init);
+    } finally {
+      if (!isWait) count -= 1;
+    }
+  };`;
+/** What is not answered by then is not waited for. */
+const ANSWERED_WITHIN_MS = 200;
+
 /** @param url of the page, its query included */
 export async function openTab(context: BrowserContext, url: string, options: TabOptions = {}): Promise<Tab> {
-  const { script = 'plain', movedClock = false, prelude, settle } = options;
+  const { script = 'plain', movedClock = false, prelude, quiet } = options;
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (['warning', 'error'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
-  if (movedClock) await page.clock.install();
+  if (movedClock) {
+    await page.clock.install();
+    await page.addInitScript(COUNTS_FETCHES);
+  }
   if (prelude !== undefined) await page.addInitScript(prelude);
   await page.goto(url);
   await page.addScriptTag({ url: `/${script}.js`, type: 'module' });
@@ -70,7 +90,8 @@ export async function openTab(context: BrowserContext, url: string, options: Tab
     async pass(ms, stepMs = 1_000) {
       for (let left = ms; left > 0; left -= stepMs) {
         await page.clock.runFor(Math.min(left, stepMs));
-        await settle?.();
+        await eventually(() => page.evaluate('unanswered() === 0'), ANSWERED_WITHIN_MS);
+        await quiet?.();
       }
     },
     jump: (ms) => page.clock.fastForward(ms),
