@@ -41,7 +41,7 @@ async function start([command, ...args]: readonly string[]): Promise<Main> {
   if (args.length === 0) {
     switch (command) {
       case 'demo':
-        return await (await import('../../simulator/demo.ts')).startDemo({ entry: import.meta.filename });
+        return await (await import('../../demo/demo.ts')).startDemo({ entry: import.meta.filename });
       case 'health':
         return await brief((await import('./health-command.ts')).askHealth(process.env));
       case '--help':

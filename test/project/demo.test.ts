@@ -24,7 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function start(env: Record<string, string>, entry?: string) {
   const file = join(folder, 'entry.mjs');
   if (entry !== undefined) writeFileSync(file, entry);
-  const other = `const { startDemo } = await import('./simulator/demo.ts'); await startDemo({ entry: '${file}' });`;
+  const other = `const { startDemo } = await import('./demo/demo.ts'); await startDemo({ entry: '${file}' });`;
   const args = entry === undefined ? ['src/node/cli.ts', 'demo'] : ['--input-type=module', '-e', other];
   demo = spawn(process.execPath, args, { env: { ...process.env, ...env } });
   const printed = { out: '', err: '' };

@@ -95,7 +95,7 @@ function runtimeBreaches(path: string, text: string): string[] {
 }
 
 /** The one way out of `src`: the command starts the demo. */
-const WAY_OUT: readonly [from: string, to: string] = ['node/cli.ts', '../../simulator/demo.ts'];
+const WAY_OUT: readonly [from: string, to: string] = ['node/cli.ts', '../../demo/demo.ts'];
 
 function importBreaches(path: string, target: string, sources: Sources): string[] {
   if (path === WAY_OUT[0] && target === WAY_OUT[1]) return [];

@@ -5,8 +5,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startGatewayProcess } from './gateway-process.ts';
-import { createSimulator, type Simulator } from './simulator.ts';
+import { startGatewayProcess } from '../simulator/gateway-process.ts';
+import { createSimulator, type Simulator } from '../simulator/simulator.ts';
 
 const COMPLETES = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 const FAILS = '5f1a7c52-9b1e-4b6c-8d0f-2a64c9e07b13';
