@@ -17,7 +17,7 @@ export type JobState = z.infer<typeof jobState>;
 export const schedule = z.strictObject({
   processingAfterMs: z.number().nonnegative().default(2_000),
   finishAfterMs: z.number().nonnegative().default(20_000),
-  outcome: z.enum(['complete', 'failed']).default('complete'),
+  outcome: z.enum(['complete', 'failed', 'cancelled']).default('complete'),
   error: z.string().default('the source could not be read'),
 });
 
