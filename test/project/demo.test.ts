@@ -5,6 +5,9 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
+import { isRefused } from '../support/ask.ts';
+import { originsIn } from '../support/demo.ts';
+import { eventually } from '../support/jobs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'demo-'));
 let demo: ChildProcessWithoutNullStreams;
@@ -50,15 +53,40 @@ async function paste(line: string): Promise<string> {
   return out;
 }
 
-it('prints a curl line that works as it stands, and a signal stops both programs cleanly', async () => {
+/** The lines that get a grant and ask with it. */
+function linesWithGrant(text: string): string {
+  return /^ {2}grant=.*\n {2}curl -i .*$/m.exec(text)![0];
+}
+
+it('prints the address of a page first, and a signal stops all of it cleanly', async () => {
   const { printed, exit, ready } = start({ PORT: '0' });
   await ready();
-  const line = /^ {2}(curl -i (\S+))$/m.exec(printed.out)!;
-  expect(await paste(line[1]!)).toMatch(/^HTTP\/1.1 200 [\s\S]*Cache-Status: [\s\S]*"status":/);
+  const [first, , address] = printed.out.split('\n');
+  expect(first).toBe('Open this page:');
+  const page = await fetch(address!.trim());
+  expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<h1>')]);
+  const all = originsIn(printed.out);
+  expect([all.length, `  ${all[0]}/`]).toEqual([3, address]);
   demo.kill('SIGINT');
   expect(await exit).toBe(0);
   expect(printed.err).toBe('');
-  await expect(fetch(line[2]!)).rejects.toThrow('fetch failed');
+  for (const url of all) expect(await isRefused(url), url).toBe(true);
+});
+
+it('killed, it takes the gateway with it', async () => {
+  const { printed, ready } = start({ PORT: '0' });
+  await ready();
+  demo.kill('SIGKILL');
+  for (const url of originsIn(printed.out)) {
+    expect(await eventually(() => isRefused(url), 3_000), url).toBe(true);
+  }
+});
+
+it('prints lines that get a grant and ask for a job, and work as they stand', async () => {
+  const { printed, ready } = start({ PORT: '0' });
+  await ready();
+  const out = await paste(linesWithGrant(printed.out));
+  expect(out).toMatch(/^HTTP\/1.1 200 [\s\S]*Cache-Status: [\s\S]*"status":/);
 });
 
 it('prints three lines that watch a new job to its end and tell how often upstream was asked', async () => {
@@ -66,7 +94,7 @@ it('prints three lines that watch a new job to its end and tell how often upstre
   await ready();
   const lines = /^ {2}id=[\s\S]*?\/count\/\$id$/m.exec(printed.out)![0];
   const soon = `-X POST -H 'content-type: application/json' -d '{"schedule":{"finishAfterMs":1000}}'`;
-  const out = await paste(lines.replace('-X POST', soon));
+  const out = await paste(`${linesWithGrant(printed.out)} >&2\n${lines.replace('-X POST', soon)}`);
   expect(out).toMatch(/^retry: \d{4}\n\nevent: invocation\ndata: .*"status":"pending"/);
   expect(out).toMatch(/"complete"[\s\S]*event: end\nid: end\ndata: \{"reason":"settled"\}\n\n2\s*$/);
   demo.kill('SIGTERM');
@@ -97,7 +125,7 @@ it('tells the last words of a gateway that dies later, and fails', async () => {
     setTimeout(() => { console.error('out of luck'); process.kill(process.pid, 'SIGKILL'); }, 100);`;
   const { printed, exit } = start({}, dies);
   expect(await exit).toBe(1);
-  expect(printed.out).toContain('curl -i http://127.0.0.1:1/');
+  expect(printed.out).toContain(' http://127.0.0.1:1/api/v1/');
   expect(printed.err).toMatch(/SIGKILL[\s\S]*out of luck/);
 });
 
@@ -108,5 +136,5 @@ it('hands the gateway nothing of the operator’s own environment', async () => 
     tells,
   );
   await exit;
-  expect(printed.err).toContain('CHROMA_API_KEY,PATH,PORT,UPSTREAM_URL\n');
+  expect(printed.err).toContain('AUTH,CHROMA_API_KEY,CORS_ORIGINS,GRANT_SECRET,PATH,PORT,UPSTREAM_URL\n');
 });

@@ -21,7 +21,7 @@ function textsOf(...patterns: string[]): Texts {
 
 const docs = textsOf('docs/*.md', 'README.md', 'SECURITY.md', 'CONTRIBUTING.md');
 const code = textsOf(
-  ...['src', 'client', 'test', 'bench', 'simulator', 'scripts'].map((folder) => `${folder}/**/*.ts`),
+  ...['src', 'client', 'test', 'bench', 'simulator', 'demo', 'scripts'].map((folder) => `${folder}/**/*.ts`),
 );
 const law = lawOf(docs['docs/contract.md']!, docs['docs/faults.md']!, docs['docs/platform.md']!);
 
