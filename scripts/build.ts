@@ -16,6 +16,7 @@ import { builtinModules } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type BuildOptions, build, type Metafile, type Plugin } from 'esbuild';
+import { makePage } from '../demo/make-page.ts';
 import { VERSION } from '../src/domain/version.ts';
 import { licensesOf } from './licenses.ts';
 import { writeTypes } from './package-types.ts';
@@ -74,6 +75,18 @@ const writerInside: Plugin = {
   },
 };
 
+/** The demo's page as texts inside the package: what makes it from its source is not there. */
+const pageInside: Plugin = {
+  name: 'page inside',
+  setup({ onLoad }) {
+    onLoad({ filter: /demo[\\/]page-files\.ts$/ }, async () => {
+      const { files, metafile } = await makePage(true);
+      seen.push(metafile);
+      return { contents: `export const pageFiles = async () => (${JSON.stringify(files)});` };
+    });
+  },
+};
+
 /** zod keeps its settings in the host's globals, where an application that has zod too would share them with us. */
 const zodOfOurOwn: Plugin = {
   name: 'zod of our own',
@@ -115,7 +128,7 @@ for (const [name, entry] of [
     target: 'node22',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
-    plugins: [builtins, absent, writerInside, zodOfOurOwn],
+    plugins: [builtins, absent, writerInside, pageInside, zodOfOurOwn],
   });
 }
 await bundle({

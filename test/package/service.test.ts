@@ -31,6 +31,8 @@ afterAll(async () => {
   await simulator.close();
 });
 
+const containing = (part: string): unknown => expect.stringContaining(part);
+
 function start(command: readonly string[], env: Record<string, string> = {}) {
   const [file, ...args] = command;
   const variables = { CHROMA_API_KEY: TOKEN, UPSTREAM_URL: simulator.url, PORT: '0', ...env };
@@ -134,15 +136,20 @@ describe('the command', () => {
     expect(lines().filter(({ level }) => level !== 'info')).toEqual([]);
   });
 
-  it('demo shows a gateway before a simulated Chroma, and ends both', async () => {
+  it('demo shows a gateway before a simulated Chroma on a page that is inside the package, and ends all of it', async () => {
     const { child, printed, ended } = start([process.execPath, await commandFile(), 'demo'], { PORT: '0' });
     await expect.poll(() => printed.stdout, { timeout: 20_000 }).toContain('Ctrl-C');
-    const [, url] = /^ {2}curl -i (\S+)$/m.exec(printed.stdout)!;
-    const { status, text } = await askAt(url!);
+    const page = /^ {2}(http:\S+)\/$/m.exec(printed.stdout)![1]!;
+    const parts = await Promise.all(['/', '/page.js', '/page.css'].map((path) => askAt(`${page}${path}`)));
+    expect(parts.map(({ status }) => status)).toEqual([200, 200, 200]);
+    expect(parts.map(({ text }) => text)).toEqual(['<h1>', '/api/state', '--ground'].map(containing));
+    const { text: grant } = await askAt(`${page}/grant`);
+    const url = /^ {2}curl -i .* (\S+)$/m.exec(printed.stdout)![1]!;
+    const { status, text } = await askAt(url, { headers: { authorization: `Bearer ${grant}` } });
     expect([status, JSON.parse(text)]).toMatchObject([200, { metadata: { database_name: 'demo' } }]);
     child.kill('SIGINT');
     expect(await ended).toBe(0);
     expect(printed.stderr).toBe('');
-    expect(await isRefused(new URL(url!).origin)).toBe(true);
+    for (const gone of [page, new URL(url).origin]) expect(await isRefused(gone)).toBe(true);
   });
 });
