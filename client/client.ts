@@ -1,12 +1,12 @@
 /** The package's `./client`, without a framework: what a page holds. */
 import { parseInvocationId } from '../src/domain/job.ts';
-import { GatewayError } from './error.ts';
+import { GROUP_SIZE } from './bounds.ts';
+import type { GatewayError } from './error.ts';
 import { createGrantKeeper, type GrantKeeper, type GrantSource } from './grant.ts';
-import { GROUP_SIZE } from './group.ts';
 import { type Invocation, invocationOf, type TerminalInvocation } from './invocation.ts';
 import { createPage, type Page } from './page.ts';
 import { untilAborted } from './pause.ts';
-import { type Fetch, lookUp, parseJson } from './request.ts';
+import { type Fetch, lookUp, parseJson, unexpected } from './request.ts';
 import type { Snapshot } from './snapshot.ts';
 import { createWatches, invalidId } from './watches.ts';
 
@@ -82,7 +82,7 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
         const { text } = await lookUp(gateway, key, { grant: grant.token, signal });
         grants.accepted();
         const job = invocationOf(key, parseJson(text));
-        if (!job) throw new GatewayError('unexpected_answer', 'This is another job.', { retryable: true });
+        if (!job) throw unexpected();
         return job;
       } catch (error) {
         const isRefused = (error as GatewayError).status === 401;
@@ -122,11 +122,10 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
     get,
     watch,
     async wait(id, options) {
-      for await (const job of watch(id, options)) {
-        if (job.isTerminal) return job;
-      }
+      let last: Invocation | undefined;
+      for await (const job of watch(id, options)) last = job;
       // A watch ends with a terminal job, or throws.
-      throw new TypeError('unreachable');
+      return last as TerminalInvocation;
     },
     subscribe: (id, onChange) =>
       id === undefined ? () => {} : watches.hold(id, { onChange, isFirm: false }),

@@ -71,7 +71,7 @@ export function createGrantKeeper(
     } catch (cause) {
       notBefore = Date.now() + backOffMs(failures++, random);
       if (cause instanceof GatewayError && cause.code === 'unauthorized') throw cause;
-      throw new GatewayError('grant_unavailable', 'There is no grant.', { retryable: true, cause });
+      throw new GatewayError('grant_unavailable', 'No grant.', { retryable: true, cause });
     } finally {
       leash!.end();
       pending = undefined;
@@ -116,7 +116,7 @@ async function askRoute(url: string, ids: string[], fetch: Fetch, signal: AbortS
   });
   const { status } = response;
   if (status === 401 || status === 403) {
-    throw new GatewayError('unauthorized', 'There is no grant for this user.', { status });
+    throw new GatewayError('unauthorized', 'No grant for this user.', { status });
   }
   const { grant } = (await response.json()) as { grant: string };
   return grant;

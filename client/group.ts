@@ -6,34 +6,15 @@
  * 3. else a pause, where one is due; a grant; a stream, read to its end;
  * 4. what the end says decides when, and with what, the next stream begins.
  */
-import { isObject } from '../src/domain/job.ts';
+import { DEAD_AFTER_MS, LOOKUPS_MS, MAX_DOUBTS, MIN_BETWEEN_MS, SETTLE_MS, UNHEARD_MS } from './bounds.ts';
 import type { GatewayError } from './error.ts';
 import type { Grant, GrantKeeper } from './grant.ts';
-import { type Lookups, PACE_MS } from './lookups.ts';
-import { type Group, isHeld, type Member } from './member.ts';
+import type { Lookups } from './lookups.ts';
+import { type Group, isHeld, type Member, memberOf } from './member.ts';
 import { backOffMs, sleep, untilAborted } from './pause.ts';
-import { dateOr, errorOf, type Gateway, parseJson } from './request.ts';
-import { readStream, type StreamEnd } from './stream.ts';
-
-/** As many as one stream may name (contract §10). */
-export const GROUP_SIZE = 50;
-/** A set that changes is left to settle. */
-const SETTLE_MS = 50;
-/** From one stream to the next. */
-const MIN_BETWEEN_MS = 1_000;
-/** Where streams do not get through, they are tried again after so long. */
-const LOOKUPS_MS = 300_000;
-/** An id of which a stream says nothing for so long is asked about. */
-const UNHEARD_MS = 10_000;
-/** A stream that was silent for so long, by the wall clock, does not outlive sleep. */
-const DEAD_AFTER_MS = 15_000;
-/** Streams in a row of which nothing is heard, until lookups have a try. */
-const MAX_DOUBTS = 2;
-/** A job that is not there is asked about for so long: its grant, or Chroma, may not know it yet. */
-const MISSING_MS = 15_000;
-
-/** A `missing` event is the body of such an answer. */
-const MISSING = { status: 404, headers: new Headers() };
+import type { Gateway } from './request.ts';
+import type { StreamEnd } from './stream.ts';
+import { listen } from './told.ts';
 
 export interface GroupOptions {
   readonly gateway: Gateway;
@@ -45,14 +26,6 @@ export interface GroupOptions {
   /** Four groups have streams. */
   readonly hasStream: (group: Group) => boolean;
   readonly lookups: Lookups;
-}
-
-let hasWarned = false;
-
-/** Of an event that is none of the gateway's: once per page. */
-function warn(text: string): void {
-  if (!hasWarned) console.warn('chroma-sync-gateway: not an event:', text.slice(0, 200));
-  hasWarned = true;
 }
 
 export function createGroup(options: GroupOptions): Group {
@@ -71,13 +44,12 @@ export function createGroup(options: GroupOptions): Group {
   let lookupsUntil = 0;
   /** Lookups have a try: whether a gateway answers them decides. */
   let isTrial = false;
-  /** In a row. */
-  let failures = 0;
-  let doubts = 0;
+  /** The stream has said by now what it says. */
+  let isLate = false;
 
   const wanted = () => [...members].filter(isWanted);
-  const forStream = () => wanted().filter((member) => !member.isMissing);
-  const memberOf = (id: string) => [...members].find(({ job }) => job.id === id);
+  /** Who is to be in a stream. */
+  const forStream = () => (hasStream(group) ? wanted().filter((member) => !member.isMissing) : []);
 
   async function run(): Promise<void> {
     notBefore = Date.now() + SETTLE_MS;
@@ -91,7 +63,7 @@ export function createGroup(options: GroupOptions): Group {
   async function takeStep(signal: AbortSignal): Promise<void> {
     lookups.pump();
     const now = Date.now();
-    isParked = !hasStream(group) || forStream().length === 0;
+    isParked = forStream().length === 0;
     if (isParked) return await sleep(Infinity, signal);
     if (now < lookupsUntil) {
       await sleep(lookupsUntil - now, signal);
@@ -102,7 +74,7 @@ export function createGroup(options: GroupOptions): Group {
     if (signal.aborted) return;
     try {
       const grant = await untilAborted(grants.take(group.ids), signal);
-      if (forStream().length > 0) await stream(grant, signal);
+      if (forStream().length > 0) await stream(grant, step!);
     } catch (error) {
       if (signal.aborted) return;
       if ((error as GatewayError).code === 'unauthorized') group.refuse(error as GatewayError);
@@ -110,107 +82,57 @@ export function createGroup(options: GroupOptions): Group {
     }
   }
 
-  async function stream(grant: Grant, signal: AbortSignal): Promise<void> {
-    const ids = forStream().map(({ job }) => job.id);
-    const heard = new Set<string>();
-    let hasBegun = false;
-    let reason: unknown;
-    let retryMs = 0;
-    streaming = new Set(ids);
+  async function stream(grant: Grant, current: AbortController): Promise<void> {
+    const { signal } = current;
+    streaming = new Set(forStream().map(({ job }) => job.id));
     openedAt = Date.now();
-    for (const member of members) member.isUnheard = false;
-    const end = await readStream(gateway, {
-      ids,
-      grant: grant.token,
-      signal,
-      onContact() {
-        group.contactAt = Date.now();
-        grants.accepted();
-        if (!hasBegun) void sleep(UNHEARD_MS, signal).then(() => !signal.aborted && markUnheard());
-        hasBegun = true;
-      },
-      onRetry(ms) {
-        retryMs = ms;
-      },
-      onEvent(event, text) {
-        failures = 0;
-        // What comes at once does not show that what comes later gets through.
-        if (Date.now() > openedAt + MIN_BETWEEN_MS) doubts = 0;
-        const body = parseJson(text);
-        if (!isObject(body)) return warn(text);
-        const id = String(body.id).toLowerCase();
-        heard.add(id);
-        reason = event === 'end' ? body.reason : undefined;
-        if (reason) step!.abort();
-        else learn(memberOf(id), event, text, body, grant);
-      },
+    group.failures += 1;
+    isLate = false;
+    for (const member of members) member.isUnheard = streaming.has(member.job.id);
+    void sleep(UNHEARD_MS, signal).then(() => {
+      isLate ||= !signal.aborted;
+      lookups.pump();
     });
+    const { end, reason, retryMs } = await listen(gateway, { group, grant, ids: streaming, step: current });
     const isGivenUp = signal.aborted;
-    streaming = undefined;
-    step!.abort();
-    lose();
     const now = Date.now();
+    streaming = undefined;
+    current.abort();
+    lose();
     if (reason === 'expired') grants.drop(grant);
     if (reason === 'shutdown') busyUntil = now + retryMs;
     // It holds no more streams; lookups it answers.
     if (reason === 'overloaded') lookupsUntil = now + retryMs;
     if (reason === 'settled' && forStream().length > 0) {
       // It has told all that it knows of them, and we made nothing of it.
-      heard.clear();
-      markUnheard();
+      for (const member of forStream()) member.isUnheard = true;
+      isLate = true;
       backOff();
     }
-    if (!isGivenUp) broke(end, grant, hasBegun, heard.size > 0);
-
-    function markUnheard(): void {
-      for (const member of forStream()) {
-        const { id } = member.job;
-        member.isUnheard = ids.includes(id) && !heard.has(id);
-      }
-      lookups.pump();
-    }
-  }
-
-  function learn(
-    member: Member | undefined,
-    event: string | undefined,
-    text: string,
-    body: Record<string, unknown>,
-    grant: Grant,
-  ): void {
-    if (!member || member.job.isOver()) return;
-    member.isUnheard = false;
-    if (event === 'invocation') {
-      if (!member.job.learn(text)) warn(text);
-      member.hasRenewed = false;
-    }
-    if (event === 'trouble') member.job.trouble(dateOr(body.as_of, Date.now()));
-    if (event === 'missing') group.missing(member, grant, errorOf(MISSING, body));
-    if (event === 'missing' || member.job.isOver()) streaming!.delete(member.job.id);
+    if (!isGivenUp) broke(end, grant);
   }
 
   /** By itself, and not by its own word. */
-  function broke(end: StreamEnd, grant: Grant, hasBegun: boolean, hasSpoken: boolean): void {
-    const now = Date.now();
+  function broke(end: StreamEnd, grant: Grant): void {
     if (typeof end === 'object') {
-      if (end.status !== 401) busyUntil = now + end.retryAfterMs;
+      if (end.status !== 401) busyUntil = Date.now() + end.retryAfterMs;
       else if (grants.refused(grant)) return;
       else group.refuse(end);
     }
-    if (end === 'silent' || (end === 'broken' && !hasBegun)) doubts += 1;
-    if (end === 'unfit' || doubts === MAX_DOUBTS) {
-      doubts = 0;
+    if (end === 'silent' || end === 'unanswered') group.doubts += 1;
+    if (end === 'unfit' || group.doubts === MAX_DOUBTS) {
+      group.doubts = 0;
       isTrial = true;
-      lookupsUntil = now + LOOKUPS_MS;
+      lookupsUntil = Date.now() + LOOKUPS_MS;
       // A lookup that is held would take its time to say so.
       for (const member of forStream()) Object.assign(member, { dueAt: 0, etag: undefined });
     }
     // A proxy that lets no stream live long is no failure.
-    if (end !== 'ended' || !hasSpoken) backOff();
+    if (end !== 'ended' || group.failures > 0) backOff();
   }
 
   function backOff(): void {
-    notBefore = Date.now() + backOffMs(failures++, random);
+    notBefore = Date.now() + backOffMs(group.failures, random);
   }
 
   /** Of all that it told of, nothing is heard any more. */
@@ -220,11 +142,11 @@ export function createGroup(options: GroupOptions): Group {
 
   /** Whether the stream that is open is the one that is wanted; who has only just left may come back. */
   function isRight(): boolean {
-    const isLeft = (id: string) => {
-      const member = memberOf(id);
-      return !member || !(member.linger || isWanted(member));
-    };
-    return forStream().every(({ job }) => streaming!.has(job.id)) && ![...streaming!].some(isLeft);
+    const mayStay = (member: Member | undefined) => member && (member.linger || isWanted(member));
+    return (
+      forStream().every(({ job }) => streaming!.has(job.id)) &&
+      [...streaming!].every((id) => mayStay(memberOf(group, id)))
+    );
   }
 
   const group: Group = {
@@ -233,24 +155,11 @@ export function createGroup(options: GroupOptions): Group {
     // Who has only just left may come back, and a grant is kept: it names them too.
     ids: () => [...members].map(({ job }) => job.id),
     contactAt: 0,
+    failures: -1,
+    doubts: 0,
     cuts: 0,
-    missing(member, grant, error) {
-      const now = Date.now();
-      const endsAt = member.beganAt + MISSING_MS;
-      const isGrantDue = grant.token !== undefined && !member.hasRenewed;
-      if (now >= endsAt && !isGrantDue) {
-        member.job.end(error);
-        return;
-      }
-      if (isGrantDue) grants.drop(grant);
-      member.isMissing = member.hasRenewed = true;
-      member.dueAt = isGrantDue ? 0 : Math.min(now + PACE_MS, endsAt);
-      lookups.pump();
-    },
     refuse(error) {
-      for (const member of [...members]) {
-        if (isHeld(member)) member.job.end(error);
-      }
+      for (const { job } of [...members].filter(isHeld)) job.end(error);
     },
     lookedUp(isAnswered) {
       if (isTrial && !isAnswered) {
@@ -264,7 +173,7 @@ export function createGroup(options: GroupOptions): Group {
       lookups.pump();
       const isEmpty = wanted().length === 0;
       if (isEmpty) grants.reset();
-      if (isEmpty || (isParked && hasStream(group) && forStream().length > 0)) step?.abort();
+      if (isEmpty || (isParked && forStream().length > 0)) step?.abort();
       else if (!step) void run();
       else if (streaming && !isRight()) {
         const current = step;
@@ -275,14 +184,15 @@ export function createGroup(options: GroupOptions): Group {
     toAsk() {
       const all = wanted();
       if (!hasStream(group) || Date.now() < lookupsUntil) return all;
-      return all.filter((member) => member.isMissing || member.isUnheard);
+      return all.filter((member) => member.isMissing || (isLate && member.isUnheard));
     },
     hurry(isOnline) {
-      failures = notBefore = 0;
+      group.failures = -1;
+      notBefore = 0;
       grants.reset();
       const now = Date.now();
-      const lastAt = Math.max(openedAt, group.contactAt);
-      const isDead = isOnline ? now > openedAt + MIN_BETWEEN_MS : now > lastAt + DEAD_AFTER_MS;
+      const seenAt = isOnline ? openedAt : Math.max(openedAt, group.contactAt);
+      const isDead = now > seenAt + (isOnline ? MIN_BETWEEN_MS : DEAD_AFTER_MS);
       if (!isParked && now >= lookupsUntil && (!streaming || isDead)) step?.abort();
     },
   };

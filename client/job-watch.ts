@@ -2,13 +2,12 @@
  * What is known of one watched job, and how it becomes what a page shows. Knows no request: it is told what was heard, and
  * when.
  */
+
+import { STALE_AFTER_MS } from './bounds.ts';
 import type { GatewayError } from './error.ts';
 import { type Invocation, invocationOf } from './invocation.ts';
 import { parseJson } from './request.ts';
 import { LOADING, type Snapshot } from './snapshot.ts';
-
-/** Contact lost for so long is shown, ms. */
-const STALE_AFTER_MS = 3_000;
 
 export interface JobWatch {
   /** UUID, lower case. */

@@ -2,15 +2,14 @@
  * Asks about jobs one by one, where no stream tells of them: two at a time, each job at most every 2 s, or held by the
  * gateway until something changes where that keeps no other job waiting (contract §13).
  */
+
+import { LOOKUPS_AT_ONCE, MAX_CUTS, PACE_MS } from './bounds.ts';
 import type { GatewayError } from './error.ts';
 import type { Grant } from './grant.ts';
 import type { Member } from './member.ts';
+import { noteMissing } from './missing.ts';
 import { backOffMs } from './pause.ts';
-import { type Gateway, type Looked, lookUp } from './request.ts';
-
-const AT_ONCE = 2;
-export const PACE_MS = 2_000;
-const MAX_CUTS = 2;
+import { type Gateway, type Looked, lookUp, unexpected } from './request.ts';
 
 export interface Lookups {
   /** Looks again whom to ask, and when. */
@@ -34,14 +33,14 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
   function pump(): void {
     clearTimeout(timer);
     const all = members();
-    const mayWait = all.length <= AT_ONCE;
+    const mayWait = all.length <= LOOKUPS_AT_ONCE;
     for (const [member, step] of asking) {
       if (!all.includes(member) || (member.isWaiting && !(mayWait && member.etag))) step.abort();
     }
     const idle = all.filter((member) => !asking.has(member)).sort((one, other) => one.dueAt - other.dueAt);
     for (const member of idle) {
       const inMs = member.dueAt - Date.now();
-      if (asking.size >= AT_ONCE) return;
+      if (asking.size >= LOOKUPS_AT_ONCE) return;
       if (inMs <= 0) {
         void askAbout(member, mayWait);
       } else {
@@ -79,7 +78,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     const { job } = member;
     const group = member.group!;
     const before = job.snapshot().invocation;
-    if (!job.learn(text, staleSince)) throw new TypeError('This is not the job that was asked for.');
+    if (!job.learn(text, staleSince)) throw unexpected();
     group.grants.accepted();
     group.contactAt = Date.now();
     if (member.isWaiting) group.cuts = 0;
@@ -87,7 +86,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     member.isMissing = false;
     member.etag = etag;
     // The next question is held, and may be asked at once.
-    if (job.snapshot().invocation !== before && members().length <= AT_ONCE) member.dueAt = 0;
+    if (job.snapshot().invocation !== before && members().length <= LOOKUPS_AT_ONCE) member.dueAt = 0;
     group.lookedUp(true);
   }
 
@@ -107,7 +106,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     } else if (isRefused) {
       member.dueAt = 0;
     } else if (code === 'not_found') {
-      group.missing(member, grant!, error);
+      noteMissing(member, grants, grant!, error);
     } else if (code === 'unknown_route' || code === 'invalid_id') {
       job.end(error);
     } else {

@@ -1,6 +1,6 @@
 /** A watched job as the client keeps it: who holds it, and how it is asked about. */
 import type { GatewayError } from './error.ts';
-import type { Grant, GrantKeeper } from './grant.ts';
+import type { GrantKeeper } from './grant.ts';
 import type { JobWatch } from './job-watch.ts';
 
 /** Up to 50 members that share a grant and, where streams work, a stream. */
@@ -11,10 +11,12 @@ export interface Group {
   ids(): string[];
   /** When something last came from the gateway, epoch ms. */
   contactAt: number;
+  /** Streams in a row of which nothing was heard; -1 before there was one. */
+  failures: number;
+  /** Streams in a row that make one doubt that streams get through here. */
+  doubts: number;
   /** Held lookups in a row that something between us and the gateway ended. */
   cuts: number;
-  /** There is no such job, or this grant does not cover it. */
-  missing(member: Member, grant: Grant, error: GatewayError): void;
   /** The gateway does not let us in. */
   refuse(error: GatewayError): void;
   /** A lookup of a member is over. @param isAnswered by a gateway */
@@ -46,7 +48,7 @@ export interface Member {
   isMissing: boolean;
   /** It has had its new grant. */
   hasRenewed: boolean;
-  /** The stream of now says nothing of it. */
+  /** The stream of now has said nothing of it. */
   isUnheard: boolean;
   /** Its next lookup, epoch ms. */
   dueAt: number;
@@ -72,4 +74,8 @@ export function begin(member: Pick<Member, 'job' | 'holds'>): Member {
 
 export function isHeld({ holds, job }: Member): boolean {
   return holds.size > 0 && !job.isOver();
+}
+
+export function memberOf({ members }: Group, id: string): Member | undefined {
+  return [...members].find(({ job }) => job.id === id);
 }

@@ -1,6 +1,6 @@
 /** One request to the gateway, and what its answer says. Knows no watch. */
 import { isObject } from '../src/domain/job.ts';
-import { GatewayError, type GatewayErrorCode } from './error.ts';
+import { GatewayError, type GatewayErrorCode, type GatewayErrorDetails } from './error.ts';
 import { createLeash } from './pause.ts';
 
 /** What the platform gives; tests give their own. */
@@ -81,7 +81,7 @@ export async function lookUp(gateway: Gateway, id: string, options: LookupOption
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
     if (cause instanceof GatewayError) throw cause;
-    throw new GatewayError('unreachable', 'There is no answer.', { retryable: true, cause });
+    throw new GatewayError('unreachable', 'No answer.', { retryable: true, cause });
   } finally {
     leash.end();
   }
@@ -95,11 +95,15 @@ export function errorOf(
   // Gateways write seconds; a proxy's date counts as nothing.
   const retryAfterMs = 1_000 * Math.min(Number(headers.get('Retry-After')) || 0, MAX_RETRY_AFTER_S);
   if (!isObject(body) || !body.request_id) {
-    const code = status === 401 ? 'unauthorized' : 'unexpected_answer';
-    return new GatewayError(code, 'No gateway answered.', { status, retryable: true, retryAfterMs });
+    return unexpected(status === 401 ? 'unauthorized' : 'unexpected_answer', { status, retryAfterMs });
   }
   const { error, message, retryable, request_id: requestId } = body as unknown as ErrorBody;
   return new GatewayError(error, message, { status, retryable, requestId, retryAfterMs });
+}
+
+/** Not by a gateway, or not what was asked for. */
+export function unexpected(code: GatewayErrorCode = 'unexpected_answer', details?: GatewayErrorDetails) {
+  return new GatewayError(code, 'No gateway answered.', { retryable: true, ...details });
 }
 
 /** Of contract §6. */

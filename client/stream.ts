@@ -13,9 +13,9 @@ const MAX_EVENT_CHARS = 2 ** 21;
 
 /**
  * Why a stream is over. `unfit`: streams do not get through here. `silent`: it had begun, and said nothing for 20 s.
- * `ended`: its connection was closed. `broken`: it failed. An error: 401, 429 or 5xx.
+ * `ended`: its connection was closed. `broken`: it failed. `unanswered`: it failed before. An error: 401, 429 or 5xx.
  */
-export type StreamEnd = 'unfit' | 'silent' | 'ended' | 'broken' | GatewayError;
+export type StreamEnd = 'unfit' | 'silent' | 'ended' | 'broken' | 'unanswered' | GatewayError;
 
 export interface StreamOptions {
   readonly ids: readonly string[];
@@ -57,8 +57,8 @@ export async function readStream(gateway: Gateway, options: StreamOptions): Prom
       parser.feed(decoder.decode(value, { stream: true }));
     }
   } catch {
-    if (!leash.signal.aborted) return 'broken';
-    return hasBegun ? 'silent' : 'unfit';
+    if (leash.signal.aborted) return hasBegun ? 'silent' : 'unfit';
+    return hasBegun ? 'broken' : 'unanswered';
   } finally {
     leash.end();
   }

@@ -3,9 +3,10 @@
  * groups and the lookups do the asking.
  */
 import { parseInvocationId } from '../src/domain/job.ts';
+import { AWAY_AFTER_MS, GROUP_SIZE, LINGER_MS, MAX_STREAMS } from './bounds.ts';
 import { GatewayError } from './error.ts';
 import { createGrantKeeper, type GrantSource } from './grant.ts';
-import { createGroup, GROUP_SIZE } from './group.ts';
+import { createGroup } from './group.ts';
 import { createJobWatch } from './job-watch.ts';
 import { createLookups } from './lookups.ts';
 import { begin, type Group, type Hold, isHeld, type Member } from './member.ts';
@@ -13,12 +14,6 @@ import type { Page } from './page.ts';
 import type { Gateway } from './request.ts';
 import { IDLE, LOADING, type Snapshot } from './snapshot.ts';
 
-/** As many groups as have a stream: a browser has six connections per host over HTTP/1.1. */
-const MAX_STREAMS = 4;
-/** Whoever leaves may come back: a remount costs no second stream. */
-const LINGER_MS = 500;
-/** A page that is hidden for so long watches only what a `wait` or `watch` holds. */
-const AWAY_AFTER_MS = 15_000;
 /** Terminal jobs that nobody holds are remembered, so that they are never asked about again. */
 const MAX_REMEMBERED = 500;
 
