@@ -46,7 +46,7 @@ describeWithBrowser('a page', { timeout: 60_000, concurrent: true }, () => {
         return performance.now() - begun;
       })()`,
     )) as number;
-    expect(tookMs).toBeLessThan(1_000);
+    expect(tookMs).toBeLessThan(3_000);
     finish(rig, ids);
     for (const id of ids) await tab.until(id, isSettled);
   });
