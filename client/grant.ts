@@ -3,7 +3,7 @@
  * is shared by all who wait for it, and after a failure the grant route is left alone for a while.
  */
 import { GatewayError } from './error.ts';
-import { backOffMs, createLeash, type Leash, sleep, untilAborted } from './pause.ts';
+import { backOffMs, clock, createLeash, type Leash, sleep, untilAborted } from './pause.ts';
 import { type Fetch, IS_BROWSER } from './request.ts';
 
 /**
@@ -59,7 +59,7 @@ export function createGrantKeeper(
       // At least a turn, so that all that ask in it are in it.
       leash = createLeash(undefined, Infinity);
       const { signal } = leash;
-      await sleep(notBefore - Date.now(), signal);
+      await sleep(notBefore - clock(), signal);
       if (signal.aborted) throw signal.reason;
       leash.renew(FETCH_MS);
       const asking = typeof source === 'string' ? askRoute(source, ids(), fetch, signal) : source!(ids());
@@ -69,7 +69,7 @@ export function createGrantKeeper(
       current = { token };
       return current;
     } catch (cause) {
-      notBefore = Date.now() + backOffMs(failures++, random);
+      notBefore = clock() + backOffMs(failures++, random);
       if (cause instanceof GatewayError && cause.code === 'unauthorized') throw cause;
       throw new GatewayError('grant_unavailable', 'No grant.', { retryable: true, cause });
     } finally {

@@ -11,7 +11,7 @@ import type { GatewayError } from './error.ts';
 import type { Grant, GrantKeeper } from './grant.ts';
 import type { Lookups } from './lookups.ts';
 import { type Group, isHeld, type Member, memberOf } from './member.ts';
-import { backOffMs, sleep, untilAborted } from './pause.ts';
+import { backOffMs, clock, sleep, untilAborted } from './pause.ts';
 import type { Gateway } from './request.ts';
 import type { StreamEnd } from './stream.ts';
 import { listen } from './told.ts';
@@ -37,8 +37,10 @@ export function createGroup(options: GroupOptions): Group {
   let isParked = false;
   /** The ids of the stream that is open, but for those that have had their last event. */
   let streaming: Set<string> | undefined;
-  let openedAt = 0;
-  /** Our own patience, and what the gateway asked for. Epoch ms, as the next. */
+  /** The stream of now: by the clock, as all that follows, and by the wall's, which goes on while a machine sleeps. */
+  let openedAt = -MIN_BETWEEN_MS;
+  let openedOn = 0;
+  /** Our own patience, and what the gateway asked for. */
   let notBefore = 0;
   let busyUntil = 0;
   let lookupsUntil = 0;
@@ -52,7 +54,7 @@ export function createGroup(options: GroupOptions): Group {
   const forStream = () => (hasStream(group) ? wanted().filter((member) => !member.isMissing) : []);
 
   async function run(): Promise<void> {
-    notBefore = Date.now() + SETTLE_MS;
+    notBefore = clock() + SETTLE_MS;
     while (wanted().length > 0) {
       step = new AbortController();
       await takeStep(step.signal);
@@ -62,7 +64,7 @@ export function createGroup(options: GroupOptions): Group {
 
   async function takeStep(signal: AbortSignal): Promise<void> {
     lookups.pump();
-    const now = Date.now();
+    const now = clock();
     isParked = forStream().length === 0;
     if (isParked) return await sleep(Infinity, signal);
     if (now < lookupsUntil) {
@@ -85,7 +87,8 @@ export function createGroup(options: GroupOptions): Group {
   async function stream(grant: Grant, current: AbortController): Promise<void> {
     const { signal } = current;
     streaming = new Set(forStream().map(({ job }) => job.id));
-    openedAt = Date.now();
+    openedAt = clock();
+    openedOn = Date.now();
     group.failures += 1;
     isLate = false;
     for (const member of members) member.isUnheard = streaming.has(member.job.id);
@@ -95,7 +98,7 @@ export function createGroup(options: GroupOptions): Group {
     });
     const { end, reason, retryMs } = await listen(gateway, { group, grant, ids: streaming, step: current });
     const isGivenUp = signal.aborted;
-    const now = Date.now();
+    const now = clock();
     streaming = undefined;
     current.abort();
     lose();
@@ -115,7 +118,7 @@ export function createGroup(options: GroupOptions): Group {
   /** By itself, and not by its own word. */
   function broke(end: StreamEnd, grant: Grant): void {
     if (typeof end === 'object') {
-      if (end.status !== 401) busyUntil = Date.now() + end.retryAfterMs;
+      if (end.status !== 401) busyUntil = clock() + end.retryAfterMs;
       else if (grants.refused(grant)) return;
       else group.refuse(end);
     }
@@ -123,7 +126,7 @@ export function createGroup(options: GroupOptions): Group {
     if (end === 'unfit' || group.doubts === MAX_DOUBTS) {
       group.doubts = 0;
       isTrial = true;
-      lookupsUntil = Date.now() + LOOKUPS_MS;
+      lookupsUntil = clock() + LOOKUPS_MS;
       // A lookup that is held would take its time to say so.
       for (const member of forStream()) Object.assign(member, { dueAt: 0, etag: undefined });
     }
@@ -132,7 +135,7 @@ export function createGroup(options: GroupOptions): Group {
   }
 
   function backOff(): void {
-    notBefore = Date.now() + backOffMs(group.failures, random);
+    notBefore = clock() + backOffMs(group.failures, random);
   }
 
   /** Of all that it told of, nothing is heard any more. */
@@ -177,22 +180,22 @@ export function createGroup(options: GroupOptions): Group {
       else if (!step) void run();
       else if (streaming && !isRight()) {
         const current = step;
-        const inMs = Math.max(SETTLE_MS, openedAt + MIN_BETWEEN_MS - Date.now());
+        const inMs = Math.max(SETTLE_MS, openedAt + MIN_BETWEEN_MS - clock());
         void sleep(inMs, current.signal).then(() => streaming && !isRight() && current.abort());
       }
     },
     toAsk() {
       const all = wanted();
-      if (!hasStream(group) || Date.now() < lookupsUntil) return all;
+      if (!hasStream(group) || clock() < lookupsUntil) return all;
       return all.filter((member) => member.isMissing || (isLate && member.isUnheard));
     },
     hurry(isOnline) {
       group.failures = -1;
       notBefore = 0;
       grants.reset();
-      const now = Date.now();
-      const seenAt = isOnline ? openedAt : Math.max(openedAt, group.contactAt);
-      const isDead = now > seenAt + (isOnline ? MIN_BETWEEN_MS : DEAD_AFTER_MS);
+      const now = clock();
+      const isSilent = Date.now() > Math.max(openedOn, group.contactAt) + DEAD_AFTER_MS;
+      const isDead = isSilent || (isOnline && now > openedAt + MIN_BETWEEN_MS);
       if (!isParked && now >= lookupsUntil && (!streaming || isDead)) step?.abort();
     },
   };

@@ -8,7 +8,7 @@ import type { GatewayError } from './error.ts';
 import type { Grant } from './grant.ts';
 import type { Member } from './member.ts';
 import { noteMissing } from './missing.ts';
-import { backOffMs } from './pause.ts';
+import { backOffMs, clock } from './pause.ts';
 import { type Gateway, type Looked, lookUp, unexpected } from './request.ts';
 
 export interface Lookups {
@@ -39,7 +39,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     }
     const idle = all.filter((member) => !asking.has(member)).sort((one, other) => one.dueAt - other.dueAt);
     for (const member of idle) {
-      const inMs = member.dueAt - Date.now();
+      const inMs = member.dueAt - clock();
       if (asking.size >= LOOKUPS_AT_ONCE) return;
       if (inMs <= 0) {
         void askAbout(member, mayWait);
@@ -60,7 +60,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     asking.set(member, step);
     member.isWaiting = waitPast !== undefined;
     // What is not told otherwise below.
-    member.dueAt = Date.now() + PACE_MS;
+    member.dueAt = clock() + PACE_MS;
     try {
       grant = await group!.grants.take(group!.ids);
       if (!signal.aborted) {
@@ -98,7 +98,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     const { code, status = 0, requestId, retryAfterMs } = error;
     const isAnswered = requestId !== undefined;
     const isRefused = status === 401 && grant !== undefined;
-    member.dueAt = Date.now() + Math.max(retryAfterMs, backOffMs(member.failures++, random));
+    member.dueAt = clock() + Math.max(retryAfterMs, backOffMs(member.failures++, random));
     if (isAnswered) group.contactAt = Date.now();
     if (grant && !isRefused) grants.accepted();
     if (isRefused ? !grants.refused(grant) : code === 'unauthorized') {

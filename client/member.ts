@@ -2,6 +2,7 @@
 import type { GatewayError } from './error.ts';
 import type { GrantKeeper } from './grant.ts';
 import type { JobWatch } from './job-watch.ts';
+import { clock } from './pause.ts';
 
 /** Up to 50 members that share a grant and, where streams work, a stream. */
 export interface Group {
@@ -42,7 +43,7 @@ export interface Member {
   /** Nobody holds it, and it leaves unless somebody comes back. */
   linger?: ReturnType<typeof setTimeout> | undefined;
   group?: Group | undefined;
-  /** Its watch, epoch ms. */
+  /** Its watch, by the clock. */
   beganAt: number;
   /** It left the stream: lookups ask whether it is there by now. */
   isMissing: boolean;
@@ -50,7 +51,7 @@ export interface Member {
   hasRenewed: boolean;
   /** The stream of now has said nothing of it. */
   isUnheard: boolean;
-  /** Its next lookup, epoch ms. */
+  /** Its next lookup, by the clock. */
   dueAt: number;
   /** Lookups in a row that no gateway answered. */
   failures: number;
@@ -63,7 +64,7 @@ export interface Member {
 /** Begins its watch, for the first time or anew. */
 export function begin(member: Pick<Member, 'job' | 'holds'>): Member {
   return Object.assign(member, {
-    beganAt: Date.now(),
+    beganAt: clock(),
     isMissing: false,
     hasRenewed: false,
     isUnheard: false,

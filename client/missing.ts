@@ -4,13 +4,14 @@ import { MISSING_MS, PACE_MS } from './bounds.ts';
 import type { GatewayError } from './error.ts';
 import type { Grant, GrantKeeper } from './grant.ts';
 import type { Member } from './member.ts';
+import { clock } from './pause.ts';
 
 /**
  * It leaves the stream. Once it gets a new grant, which may name it; then its time runs out.
  * @param grant that it was asked about with
  */
 export function noteMissing(member: Member, grants: GrantKeeper, grant: Grant, error: GatewayError): void {
-  const now = Date.now();
+  const now = clock();
   const endsAt = member.beganAt + MISSING_MS;
   const isGrantDue = grant.token !== undefined && !member.hasRenewed;
   if (isGrantDue) grants.drop(grant);

@@ -1,4 +1,4 @@
-/** Time: signals with an end of their own, and how long to wait after a failure. */
+/** Time: signals with an end of their own, a clock, and how long to wait after a failure. */
 
 /** A signal that follows another and has a time of its own. */
 export interface Leash {
@@ -54,6 +54,9 @@ export async function untilAborted<T>(promise: Promise<T>, parent: AbortSignal |
     end();
   }
 }
+
+/** Of a clock that nobody sets, ms: for all that is due, and all that has lasted. A machine's sleep may stand still in it. */
+export const clock = () => performance.now();
 
 /** Full jitter: anything up to 1, 2, 4, 5, 5 … s. @param failures before this one */
 export function backOffMs(failures: number, random: () => number): number {

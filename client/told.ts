@@ -3,6 +3,7 @@ import { isObject } from '../src/domain/job.ts';
 import type { Grant } from './grant.ts';
 import { type Group, type Member, memberOf } from './member.ts';
 import { noteMissing } from './missing.ts';
+import { clock } from './pause.ts';
 import { dateOr, errorOf, type Gateway, parseJson } from './request.ts';
 import { readStream, type StreamEnd } from './stream.ts';
 
@@ -39,7 +40,7 @@ function warn(text: string): void {
 /** Never rejects. */
 export async function listen(gateway: Gateway, options: ListenOptions): Promise<Told> {
   const { group, grant, ids, step } = options;
-  const openedAt = Date.now();
+  const openedAt = clock();
   let reason: unknown;
   let retryMs = 0;
   const end = await readStream(gateway, {
@@ -55,7 +56,7 @@ export async function listen(gateway: Gateway, options: ListenOptions): Promise<
     },
     onEvent(event, text) {
       group.failures = 0;
-      if (Date.now() > openedAt + AT_ONCE_MS) group.doubts = 0;
+      if (clock() > openedAt + AT_ONCE_MS) group.doubts = 0;
       const body = parseJson(text);
       if (!isObject(body)) return warn(text);
       reason = event === 'end' ? body.reason : undefined;

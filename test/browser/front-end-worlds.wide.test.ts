@@ -6,6 +6,7 @@ import { newId } from '../support/ask.ts';
 import { describeWithBrowser, launchBrowser } from '../support/browser.ts';
 import { type Rig, startRig } from '../support/front-end/rig.ts';
 import { isLive, isSettled } from '../support/front-end/tab.ts';
+import { noStreams } from '../support/front-end/treatments.ts';
 import { eventually } from '../support/jobs.ts';
 
 /** What came after Safari 16.4, Chrome 111 or Firefox 111. */
@@ -137,5 +138,20 @@ describeWithBrowser('the client', { timeout: 60_000, concurrent: true }, () => {
     await tab.pass(5_000);
     expect(rig.road.passages).toHaveLength(before);
     expect(rig.road.open()).toEqual([]);
+  });
+
+  it.each([
+    ['its stream', {}],
+    ['lookups', noStreams],
+  ])('whose wall clock is set back an hour goes on by %s', async (_what, treatment) => {
+    await using rig = await startRig(browser, { treatment });
+    const ids = [inWork(rig), inWork(rig), inWork(rig)];
+    const tab = await rig.open({ movedClock: true });
+    await tab.watch(...ids);
+    for (const id of ids) await tab.until(id, isLive);
+    await tab.page.clock.setSystemTime(Date.now() - 3_600_000);
+    rig.road.endStreams();
+    for (const id of ids) finish(rig, id);
+    for (const id of ids) await tab.until(id, isSettled);
   });
 });

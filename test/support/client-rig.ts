@@ -24,7 +24,10 @@ export async function sleepThrough(ms: number): Promise<void> {
 
 /** Begins a hand-moved clock: timers and `Date`. End it by `vi.useRealTimers()`. */
 export function holdClock(): void {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'], now: Date.UTC(2026, 10, 23, 12) });
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'Date', 'performance'],
+    now: Date.UTC(2026, 10, 23, 12),
+  });
 }
 
 /** The job's JSON as the gateway gives it. */

@@ -93,7 +93,7 @@ describe.each(['online', 'resume', 'visibilitychange'] as const)('on `%s`', (eve
   it('a stream that was silent for 15 s by the wall clock counts as broken (#186)', async () => {
     const rig = createClientRig({ onCall: answering() });
     const a = rig.show();
-    await pass(1_000);
+    await pass(2_000);
     await sleepThrough(15_000);
     rig.page.tell(event);
     await pass(SLACK);
