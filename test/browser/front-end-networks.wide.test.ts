@@ -82,9 +82,9 @@ describeWithBrowser('a page that watches', { timeout: 60_000, concurrent: true }
     const { id, tab, finish } = await watched(rig, true);
     rig.cable.strand();
     finish();
-    await tab.pass(19_000);
+    await tab.pass(16_000, 2_000);
     expect(rig.road.count('stream')).toBe(1);
-    await tab.pass(2_000);
+    await tab.pass(5_000);
     await tab.until(id, isSettled, RIGHT_MS);
   });
 
@@ -106,6 +106,7 @@ describeWithBrowser('a page that watches', { timeout: 60_000, concurrent: true }
       await using rig = await startRig(browser);
       const { id, tab, finish } = await watched(rig);
       rig.gateway.process.kill(signal);
+      await rig.gateway.exited;
       finish();
       await expectStale(tab, id);
       await sleep(2_000);
@@ -134,9 +135,9 @@ describeWithBrowser('a page that watches', { timeout: 60_000, concurrent: true }
     await using rig = await startRig(browser);
     const { id, tab, finish } = await watched(rig, true);
     await tab.hide();
-    await tab.pass(12_000);
+    await tab.pass(10_000, 2_000);
     expect(rig.road.open()).toHaveLength(1);
-    await tab.pass(3_500);
+    await tab.pass(6_000, 2_000);
     expect(
       await eventually(
         () => rig.road.open().length,
