@@ -96,7 +96,8 @@ export function createGroup(options: GroupOptions): Group {
       isLate ||= !signal.aborted;
       lookups.pump();
     });
-    const { end, reason, retryMs } = await listen(gateway, { group, grant, ids: streaming, step: current });
+    const ids = streaming;
+    const { end, reason, retryMs } = await listen(gateway, { group, grant, ids, step: current });
     const isGivenUp = signal.aborted;
     const now = clock();
     streaming = undefined;
@@ -106,12 +107,9 @@ export function createGroup(options: GroupOptions): Group {
     if (reason === 'shutdown') busyUntil = now + retryMs;
     // It holds no more streams; lookups it answers.
     if (reason === 'overloaded') lookupsUntil = now + retryMs;
-    if (reason === 'settled' && forStream().length > 0) {
-      // It has told all that it knows of them, and we made nothing of it.
-      for (const member of forStream()) member.isUnheard = true;
-      isLate = true;
-      backOff();
-    }
+    // It has told all that it knows of them; another would tell the same.
+    const isUnsettled = () => forStream().some(({ job }) => ids.has(job.id));
+    if (reason === 'settled' && isUnsettled()) lookupsUntil = now + LOOKUPS_MS;
     if (!isGivenUp) broke(end, grant);
   }
 

@@ -142,29 +142,48 @@ describe('a 401', () => {
     },
   );
 
-  it('and another an hour later, with good answers between, are two renewals and no end', async () => {
-    const rig = createClientRig({
-      grant: GRANT_ROUTE,
-      onCall: answering({ stream: (call) => call.answer(404) }),
-    });
+  it.each([
+    ['lookups', true],
+    ['streams', false],
+  ])('and others later, with good answers between, are renewals and no end: %s', async (_, isByLookups) => {
+    const usual = answering();
+    let isRefused = true;
+    const onCall = (call: Call) => {
+      if (isByLookups && call.kind === 'stream') return call.answer(404);
+      if (call.kind === 'grant' || isRefused) return usual(call);
+      isRefused = true;
+      call.answer(401, REFUSED);
+    };
+    const rig = createClientRig({ grant: GRANT_ROUTE, onCall });
     const a = rig.show();
     for (let round = 0; round < 4; round++) {
       await pass(5_000);
-      let isRefused = false;
-      rig.setOnCall(
-        answering({
-          stream: (call) => call.answer(404),
-          lookup(call) {
-            if (isRefused) call.answer(200, jobText(call.ids[0]!));
-            else call.answer(401, REFUSED);
-            isRefused = true;
-          },
-        }),
-      );
+      isRefused = false;
+      if (!isByLookups) rig.open()[0]!.fail();
     }
     await pass(5_000);
     expect(a.snapshot()).toMatchObject({ phase: 'live', isStale: false });
     expect(rig.grants()).toHaveLength(5);
+  });
+
+  it('after a long outage, in which the grant has ended, does not wait for the next turn (#180, #181)', async () => {
+    const rig = createClientRig({ grant: GRANT_ROUTE, onCall: answering() });
+    const a = rig.show();
+    await pass(5_000);
+    rig.setOnCall(answering({ stream: (call) => call.answer(502) }));
+    rig.open()[0]!.fail();
+    await pass(60_000);
+    const usual = answering();
+    let isRefused = false;
+    rig.setOnCall((call) => {
+      if (call.kind !== 'stream' || isRefused) return usual(call);
+      isRefused = true;
+      call.answer(401, REFUSED);
+    });
+    await pass(5_000);
+    expect(isRefused).toBe(true);
+    await pass(1_000);
+    expect(a.snapshot()).toMatchObject({ phase: 'live', isStale: false });
   });
 
   it('without any source of grants is `unauthorized` at once', async () => {

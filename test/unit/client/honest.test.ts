@@ -6,6 +6,7 @@ import {
   COMPLETE,
   createClientRig,
   errorBody,
+  GRANT_ROUTE,
   holdClock,
   jobText,
   pass,
@@ -221,6 +222,21 @@ describe('contact that is lost', () => {
     await pass(10_000);
     expect(rig.streams()).toHaveLength(3);
     expect(a.seen.map(({ isStale }) => isStale)).toEqual([false]);
+  });
+
+  it('is shown as well where lookups had it, and a stream has no grant to begin with', async () => {
+    const rig = createClientRig({
+      grant: GRANT_ROUTE,
+      onCall: answering({ stream: (call) => call.answer(404) }),
+    });
+    const a = rig.show();
+    await pass(297_500);
+    rig.setOnCall((call) => {
+      if (call.kind === 'lookup') call.answer(401, errorBody('unauthorized', false));
+    });
+    await pass(17_000);
+    expect(rig.streams()).toHaveLength(1);
+    expect(a.snapshot()).toMatchObject({ phase: 'live', isStale: true });
   });
 
   it('in trouble is as old as the trouble', async () => {

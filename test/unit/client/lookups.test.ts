@@ -186,6 +186,20 @@ describe('waits that are cut', () => {
     },
   );
 
+  it('twice in a row are not tried again because the page is seen again', async () => {
+    const rig = lookupRig((call) => {
+      if (isWait(call)) call.fail();
+      else call.answer(200, jobText(call.ids[0]!), { ETag: '"1"' });
+    });
+    rig.show();
+    await pass(20_000);
+    for (const event of ['online', 'resume', 'visibilitychange', 'online'] as const) {
+      rig.page.tell(event);
+      await pass(3_000);
+    }
+    expect(kinds(rig.lookups()).filter((kind) => kind === 'wait')).toHaveLength(2);
+  });
+
   it('once, and not the next time, go on', async () => {
     let waits = 0;
     const rig = lookupRig((call) => {

@@ -177,6 +177,20 @@ describe('a job that the grant may not cover', () => {
     expect(rig.grants()).toHaveLength(2);
   });
 
+  it('gets a new grant each time that it is lost after it was there', async () => {
+    let lost = '';
+    const rig = rigWithout((_, grant) => grant === lost, GRANT_ROUTE);
+    const a = rig.show();
+    for (const grant of ['grant-1', 'grant-2', 'grant-3']) {
+      await pass(16_000);
+      lost = grant;
+      rig.open()[0]!.event('missing', { ...NOT_FOUND, id: a.id });
+      await pass(2_000);
+      expect(a.snapshot()).toMatchObject({ phase: 'live', isStale: false });
+    }
+    expect(rig.grants()).toHaveLength(4);
+  });
+
   it('gets a new grant also when it is missing later than 15 s after its watch began', async () => {
     let isCut = false;
     const rig = rigWithout((_, grant) => isCut && grant === 'grant-1', GRANT_ROUTE);

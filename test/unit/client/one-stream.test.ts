@@ -104,6 +104,18 @@ describe('one stream', () => {
     expect(rig.calls).toHaveLength(1);
   });
 
+  it('is not opened anew for one who comes back at once while another job ends (#185)', async () => {
+    const rig = createClientRig({ onCall: answering() });
+    const [a, b] = [rig.show(), rig.show(), rig.show()];
+    await pass(5_000);
+    a.stop();
+    rig.streams()[0]!.event('invocation', jobText(b.id, COMPLETE));
+    await pass(200);
+    rig.show(a.id);
+    await pass(5_000);
+    expect(rig.calls).toHaveLength(1);
+  });
+
   it('is opened at most once a second for an id that changes with each render (#185)', async () => {
     const rig = createClientRig({ onCall: answering() });
     for (const id of many(200)) {

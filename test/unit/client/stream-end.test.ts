@@ -205,6 +205,41 @@ describe('a stream that ends by its own word', () => {
     expect(rig.streams().map(({ at }) => at)).toEqual([50, 15_050]);
   });
 
+  it('for settled, though a job is not terminal as far as this client knows, is no reason for another: lookups ask', async () => {
+    const rig = createClientRig({
+      onCall: answering({
+        stream(call) {
+          call.begin('retry: 2000\n\n').event('invocation', jobText(call.ids[0]!, { archived: {} }));
+          call.event('end', { reason: 'settled' });
+          call.end();
+        },
+        lookup: (call) => call.answer(200, jobText(call.ids[0]!, { archived: {} }), { ETag: '"1"' }),
+      }),
+    });
+    const a = rig.show();
+    await pass(299_000);
+    expect(rig.streams()).toHaveLength(1);
+    expect(rig.lookups().length).toBeLessThanOrEqual(151);
+    expect(a.snapshot()).toMatchObject({
+      phase: 'live',
+      invocation: { state: 'unrecognised' },
+      isStale: false,
+    });
+  });
+
+  it('for settled just when another job was added is opened for that one', async () => {
+    const rig = createClientRig({ onCall: answering() });
+    const a = rig.show();
+    await pass(5_000);
+    const b = rig.show();
+    rig.streams()[0]!.event('invocation', jobText(a.id, COMPLETE));
+    rig.streams()[0]!.event('end', { reason: 'settled' });
+    await pass(100);
+    expect(b.snapshot().phase).toBe('live');
+    expect(rig.streams().map(({ ids }) => ids)).toEqual([[a.id], [b.id]]);
+    expect(rig.lookups()).toEqual([]);
+  });
+
   it('for settled is not opened again', async () => {
     const rig = createClientRig({ onCall: answering() });
     const a = rig.show();
