@@ -6,6 +6,7 @@ import {
   byHand,
   type Call,
   createClientRig,
+  errorBody,
   GRANT_ROUTE,
   holdClock,
   pass,
@@ -32,6 +33,42 @@ describe('a grant route', () => {
     expect(a.snapshot()).toMatchObject({ phase: 'error', error: { code: 'unauthorized', status } });
     await pass(60_000);
     expect(rig.calls).toHaveLength(1);
+  });
+
+  it('that refuses where lookups ask ends the watches as well', async () => {
+    const rig = createClientRig({
+      grant: GRANT_ROUTE,
+      onCall(call) {
+        if (call.kind === 'stream') call.answer(404);
+        else if (call.kind === 'lookup') call.answer(401, errorBody('unauthorized', false));
+        else if (rig.grants().length === 1) call.answer(200, { grant: 'first' });
+        else call.answer(403);
+      },
+    });
+    const a = rig.show();
+    await pass(50 + SLACK);
+    expect(a.snapshot()).toMatchObject({ phase: 'error', error: { code: 'unauthorized', status: 403 } });
+    expect(rig.calls.map(({ kind }) => kind)).toEqual(['grant', 'stream', 'lookup', 'grant']);
+  });
+
+  it('that fails again after it was well begins anew with 1 s', async () => {
+    const rig = createClientRig({
+      grant: GRANT_ROUTE,
+      onCall: answering({ grant: (call) => call.answer(500) }),
+    });
+    rig.show();
+    await pass(13_000);
+    rig.setOnCall(answering());
+    await pass(10_000);
+    const before = rig.grants().length;
+    rig.setOnCall(answering({ grant: (call) => call.answer(500) }));
+    rig.open()[0]!.event('end', { reason: 'expired' });
+    await pass(8_000);
+    const times = rig
+      .grants()
+      .slice(before)
+      .map(({ at }) => at - 23_000);
+    expect(times).toEqual([0, 1_000, 3_000, 7_000]);
   });
 
   const failures: [string, (call: Call) => void][] = [

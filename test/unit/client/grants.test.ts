@@ -143,28 +143,34 @@ describe('a 401', () => {
   );
 
   it.each([
-    ['lookups', true],
-    ['streams', false],
-  ])('and others later, with good answers between, are renewals and no end: %s', async (_, isByLookups) => {
-    const usual = answering();
-    let isRefused = true;
-    const onCall = (call: Call) => {
-      if (isByLookups && call.kind === 'stream') return call.answer(404);
-      if (call.kind === 'grant' || isRefused) return usual(call);
-      isRefused = true;
-      call.answer(401, REFUSED);
-    };
-    const rig = createClientRig({ grant: GRANT_ROUTE, onCall });
-    const a = rig.show();
-    for (let round = 0; round < 4; round++) {
+    ['lookups', true, false],
+    ['lookups of which upstream makes nothing', true, true],
+    ['streams', false, false],
+  ])(
+    'and others later, with other answers between, are renewals and no end: %s',
+    async (_, isByLookups, isFailing) => {
+      const usual = answering({
+        ...(isFailing && { lookup: (call) => call.answer(503, errorBody('upstream_unavailable')) }),
+      });
+      let isRefused = true;
+      const onCall = (call: Call) => {
+        if (isByLookups && call.kind === 'stream') return call.answer(404);
+        if (call.kind === 'grant' || isRefused) return usual(call);
+        isRefused = true;
+        call.answer(401, REFUSED);
+      };
+      const rig = createClientRig({ grant: GRANT_ROUTE, onCall });
+      const a = rig.show();
+      for (let round = 0; round < 4; round++) {
+        await pass(5_000);
+        isRefused = false;
+        if (!isByLookups) rig.open()[0]!.fail();
+      }
       await pass(5_000);
-      isRefused = false;
-      if (!isByLookups) rig.open()[0]!.fail();
-    }
-    await pass(5_000);
-    expect(a.snapshot()).toMatchObject({ phase: 'live', isStale: false });
-    expect(rig.grants()).toHaveLength(5);
-  });
+      expect(a.snapshot().phase).toBe(isFailing ? 'loading' : 'live');
+      expect(rig.grants()).toHaveLength(5);
+    },
+  );
 
   it('after a long outage, in which the grant has ended, does not wait for the next turn (#180, #181)', async () => {
     const rig = createClientRig({ grant: GRANT_ROUTE, onCall: answering() });

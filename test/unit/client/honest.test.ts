@@ -224,6 +224,34 @@ describe('contact that is lost', () => {
     expect(a.seen.map(({ isStale }) => isStale)).toEqual([false]);
   });
 
+  it('by lookups is shown after 3 s, as of the last answer (#180)', async () => {
+    const rig = createClientRig({ onCall: answering({ stream: (call) => call.answer(404) }) });
+    const a = rig.show();
+    await pass(60_100);
+    const lastAt = last(rig.lookups()).at;
+    rig.setOnCall(answering({ lookup: (call) => call.fail() }));
+    await pass(1_950 + 2_950);
+    expect(a.snapshot().isStale).toBe(false);
+    await pass(50 + SLACK);
+    expect(a.snapshot()).toMatchObject({ phase: 'live', isStale: true });
+    expect(Math.abs(a.snapshot().asOf!.getTime() - Date.now() + rig.now() - lastAt)).toBeLessThan(20);
+    rig.setOnCall(answering());
+    await pass(5_100);
+    expect(a.snapshot()).toMatchObject({ phase: 'live', isStale: false });
+  });
+
+  it('is had while the gateway only says that it is busy', async () => {
+    const rig = createClientRig({ onCall: answering({ stream: (call) => call.answer(404) }) });
+    const a = rig.show();
+    await pass(60_100);
+    rig.setOnCall(answering({ lookup: (call) => call.answer(429, errorBody('too_many_watches')) }));
+    await pass(2_000);
+    const busyAt = last(rig.lookups()).at;
+    await pass(3_100);
+    expect(a.snapshot().isStale).toBe(true);
+    expect(Math.abs(a.snapshot().asOf!.getTime() - Date.now() + rig.now() - busyAt)).toBeLessThan(20);
+  });
+
   it('is shown as well where lookups had it, and a stream has no grant to begin with', async () => {
     const rig = createClientRig({
       grant: GRANT_ROUTE,

@@ -108,6 +108,23 @@ describe('a job that is not there', () => {
     expect(rig.lookups()).toHaveLength(asked);
   });
 
+  it('is asked about plainly, never by a question that is held, also if lookups had an ETag of it', async () => {
+    const rig = rigWithout(() => false, GRANT_ROUTE);
+    const usual = answering({ stream: (call) => call.answer(404) });
+    rig.setOnCall(usual);
+    const a = rig.show();
+    await pass(1_000);
+    expect(rig.lookups().some(({ headers }) => 'Prefer' in headers)).toBe(true);
+    rig.setOnCall(answering());
+    await pass(300_000);
+    const asked = rig.lookups().length;
+    rig.open()[0]!.event('missing', { ...NOT_FOUND, id: a.id });
+    await pass(5_000);
+    const later = rig.lookups().slice(asked);
+    expect(later.length).toBeGreaterThan(0);
+    expect(later.filter(({ headers }) => 'Prefer' in headers)).toEqual([]);
+  });
+
   it('is watched for another 15 s by whoever subscribes anew', async () => {
     const rig = rigWithout(() => true);
     const a = rig.show();
@@ -175,6 +192,37 @@ describe('a job that the grant may not cover', () => {
     await pass(3_000);
     expect(jobs.every((job) => job.snapshot().phase === 'live')).toBe(true);
     expect(rig.grants()).toHaveLength(2);
+  });
+
+  it('shares it also with one that is missing a little later, though both grants have the same text', async () => {
+    let fetched = 0;
+    let isCovered = false;
+    const rig = createClientRig({
+      grant: async () => {
+        fetched += 1;
+        return 'same text';
+      },
+      onCall: answering({
+        stream: (call) => void call.begin('retry: 2000\n\n'),
+        lookup(call) {
+          if (isCovered) call.answer(200, jobText(call.ids[0]!));
+          else call.answer(404, NOT_FOUND);
+        },
+      }),
+    });
+    const [a, b] = [rig.show(), rig.show()];
+    await pass(1_000);
+    const [stream] = rig.streams();
+    stream!.event('missing', { ...NOT_FOUND, id: a.id });
+    await pass(20);
+    expect(fetched).toBe(2);
+    isCovered = true;
+    stream!.event('missing', { ...NOT_FOUND, id: b.id });
+    await pass(20);
+    expect(b.snapshot().phase).toBe('live');
+    await pass(8_000);
+    expect(a.snapshot().phase).toBe('live');
+    expect(fetched).toBe(2);
   });
 
   it('gets a new grant each time that it is lost after it was there', async () => {
