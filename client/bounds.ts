@@ -10,6 +10,8 @@ export const LOOKUPS_AT_ONCE = 2;
 export const MAX_CUTS = 2;
 /** Streams in a row of which nothing is heard, until lookups have a try. */
 export const MAX_DOUBTS = 2;
+/** Jobs that are remembered though nobody holds them: terminal ones, which are never asked about again, and grants of others. */
+export const MAX_REMEMBERED = 500;
 
 // All in ms.
 
@@ -21,6 +23,8 @@ export const MIN_BETWEEN_MS = 1_000;
 export const LOOKUPS_MS = 300_000;
 /** An id of which a stream says nothing for so long is asked about. */
 export const UNHEARD_MS = 10_000;
+/** A timer may fire a little early. */
+export const UNHEARD_LEAST_MS = UNHEARD_MS - 5;
 /** A stream that was silent for so long, by the wall clock, does not outlive sleep. */
 export const DEAD_AFTER_MS = 15_000;
 /** From one lookup of a job to the next. */

@@ -1,9 +1,10 @@
 /** The package's `./client`, without a framework: what a page holds. */
 import { parseInvocationId } from '../src/domain/job.ts';
-import { GROUP_SIZE } from './bounds.ts';
+import { GROUP_SIZE, MAX_REMEMBERED } from './bounds.ts';
 import type { GatewayError } from './error.ts';
 import { createGrantKeeper, type GrantKeeper, type GrantSource } from './grant.ts';
 import { type Invocation, invocationOf, type TerminalInvocation } from './invocation.ts';
+import type { Group } from './member.ts';
 import { createPage, type Page } from './page.ts';
 import { untilAborted } from './pause.ts';
 import { type Fetch, lookUp, parseJson, unexpected } from './request.ts';
@@ -75,6 +76,7 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
   async function get(id: string, { signal }: AskOptions = {}): Promise<Invocation> {
     const key = parseInvocationId(id);
     if (key === undefined) throw invalidId();
+    if (signal?.aborted) throw signal.reason;
     const { grants, ids } = grantsFor(key);
     for (let isFirst = true; ; isFirst = false) {
       const grant = await untilAborted(grants.take(ids), signal);
@@ -85,7 +87,8 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
         if (!job) throw unexpected();
         return job;
       } catch (error) {
-        const isRefused = (error as GatewayError).status === 401;
+        // What an abort gives as its reason may be anything.
+        const isRefused = (error as GatewayError | undefined)?.status === 401;
         if (!isRefused || !grants.refused(grant) || !isFirst) throw error;
       }
     }
@@ -94,10 +97,13 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
   async function* watch(id: string, { signal }: AskOptions = {}): AsyncGenerator<Invocation, void, void> {
     let wake = () => {};
     let last: Invocation | undefined;
-    const onChange = () => wake();
     if (signal?.aborted) throw signal.reason;
-    signal?.addEventListener('abort', onChange);
-    const letGo = watches.hold(id, { onChange, isFirm: true });
+    const letGo = watches.hold(id, { onChange: () => wake(), isFirm: true });
+    const onAbort = () => {
+      letGo();
+      wake();
+    };
+    signal?.addEventListener('abort', onAbort);
     try {
       while (!last?.isTerminal) {
         const { invocation, error } = watches.snapshot(id);
@@ -114,7 +120,7 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
       }
     } finally {
       letGo();
-      signal?.removeEventListener('abort', onChange);
+      signal?.removeEventListener('abort', onAbort);
     }
   }
 
@@ -134,24 +140,27 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
   };
 }
 
-/** Grants for single questions, apart from all watches: one for up to 50 ids, the newest. It names each that it is used for. */
+/** Grants for single questions, apart from all watches: one for up to 50 ids that were asked about in one turn. */
 function createLooseGrants(create: () => GrantKeeper) {
-  let isFetched = false;
-  let known = new Set<string>();
-  let grants = create();
-  const ids = () => {
-    isFetched = true;
-    return [...known];
-  };
+  const batches = new Map<string, Pick<Group, 'grants' | 'ids'>>();
+  let names: string[] = [];
   return (id: string) => {
-    if (!known.has(id)) {
-      if (isFetched || known.size === GROUP_SIZE) {
-        known = new Set([...known].slice(1 - GROUP_SIZE));
-        grants = create();
-        isFetched = false;
-      }
-      known.add(id);
+    let batch = batches.get(id);
+    if (batch) return batch;
+    batch = batches.get(names[0] ?? '');
+    if (!batch || names.length === GROUP_SIZE) {
+      const own: string[] = [];
+      const ids = () => {
+        // From now on others make one of their own.
+        if (own === names) names = [];
+        return own;
+      };
+      names = own;
+      batch = { grants: create(), ids };
     }
-    return { grants, ids };
+    if (batches.size > MAX_REMEMBERED) batches.clear();
+    names.push(id);
+    batches.set(id, batch);
+    return batch;
   };
 }

@@ -14,10 +14,10 @@ export type GatewayErrorCode =
   | 'closed';
 
 export interface GatewayErrorDetails {
-  readonly status?: number;
-  readonly retryable?: boolean;
-  readonly requestId?: string;
-  readonly retryAfterMs?: number;
+  readonly status?: number | undefined;
+  readonly retryable?: boolean | undefined;
+  readonly requestId?: string | undefined;
+  readonly retryAfterMs?: number | undefined;
   readonly cause?: unknown;
 }
 

@@ -35,8 +35,8 @@ export interface GrantKeeper {
    * @returns whether another is worth a try: a grant that was fetched after a 401 and gets one itself is the last
    */
   refused(grant: Grant): boolean;
-  /** Ends a fetch under way, and forgets that others failed. */
-  reset(): void;
+  /** Forgets that others failed, and asks at once. @param isDead what is under way will not be answered, or is not wanted */
+  reset(isDead: boolean): void;
 }
 
 const FETCH_MS = 10_000;
@@ -49,6 +49,8 @@ export function createGrantKeeper(
   let current: Grant | undefined = source === undefined ? {} : undefined;
   let pending: Promise<Grant> | undefined;
   let leash: Leash | undefined;
+  /** It is more than a pause. */
+  let isAsking = false;
   let failures = 0;
   let notBefore = 0;
   /** A 401 stands between this grant and the last one that was taken. */
@@ -62,6 +64,7 @@ export function createGrantKeeper(
       await sleep(notBefore - clock(), signal);
       if (signal.aborted) throw signal.reason;
       leash.renew(FETCH_MS);
+      isAsking = true;
       const asking = typeof source === 'string' ? askRoute(source, ids(), fetch, signal) : source!(ids());
       const token = await untilAborted(asking, signal);
       if (!token) throw new TypeError('The grant is no text.');
@@ -74,6 +77,7 @@ export function createGrantKeeper(
       throw new GatewayError('grant_unavailable', 'No grant.', { retryable: true, cause });
     } finally {
       leash!.end();
+      isAsking = false;
       pending = undefined;
     }
   }
@@ -97,8 +101,8 @@ export function createGrantKeeper(
       isLastTry = !isLastTry;
       return isLastTry;
     },
-    reset() {
-      leash?.end();
+    reset(isDead) {
+      if (isDead || !isAsking) leash?.end();
       failures = notBefore = 0;
     },
   };

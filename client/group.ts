@@ -6,7 +6,15 @@
  * 3. else a pause, where one is due; a grant; a stream, read to its end;
  * 4. what the end says decides when, and with what, the next stream begins.
  */
-import { DEAD_AFTER_MS, LOOKUPS_MS, MAX_DOUBTS, MIN_BETWEEN_MS, SETTLE_MS, UNHEARD_MS } from './bounds.ts';
+import {
+  DEAD_AFTER_MS,
+  LOOKUPS_MS,
+  MAX_DOUBTS,
+  MIN_BETWEEN_MS,
+  PACE_MS,
+  SETTLE_MS,
+  UNHEARD_LEAST_MS,
+} from './bounds.ts';
 import type { GatewayError } from './error.ts';
 import type { Grant, GrantKeeper } from './grant.ts';
 import type { Lookups } from './lookups.ts';
@@ -46,8 +54,6 @@ export function createGroup(options: GroupOptions): Group {
   let lookupsUntil = 0;
   /** Lookups have a try: whether a gateway answers them decides. */
   let isTrial = false;
-  /** The stream has said by now what it says. */
-  let isLate = false;
 
   const wanted = () => [...members].filter(isWanted);
   /** Who is to be in a stream. */
@@ -90,12 +96,6 @@ export function createGroup(options: GroupOptions): Group {
     openedAt = clock();
     openedOn = Date.now();
     group.failures += 1;
-    isLate = false;
-    for (const member of members) member.isUnheard = streaming.has(member.job.id);
-    void sleep(UNHEARD_MS, signal).then(() => {
-      isLate ||= !signal.aborted;
-      lookups.pump();
-    });
     const ids = streaming;
     const { end, reason, retryMs } = await listen(gateway, { group, grant, ids, step: current });
     const isGivenUp = signal.aborted;
@@ -108,8 +108,8 @@ export function createGroup(options: GroupOptions): Group {
     // It holds no more streams; lookups it answers.
     if (reason === 'overloaded') lookupsUntil = now + retryMs;
     // It has told all that it knows of them; another would tell the same.
-    const isUnsettled = () => forStream().some(({ job }) => ids.has(job.id));
-    if (reason === 'settled' && isUnsettled()) lookupsUntil = now + LOOKUPS_MS;
+    if (reason === 'settled' && forStream().some(({ job }) => ids.has(job.id)))
+      lookupsUntil = now + LOOKUPS_MS;
     if (!isGivenUp) broke(end, grant);
   }
 
@@ -120,7 +120,8 @@ export function createGroup(options: GroupOptions): Group {
       else if (grants.refused(grant)) return;
       else group.refuse(end);
     }
-    if (end === 'silent' || end === 'unanswered') group.doubts += 1;
+    if (end === 'silent' || end === 'unanswered' || (typeof end === 'string' && group.failures > 0))
+      group.doubts += 1;
     if (end === 'unfit' || group.doubts === MAX_DOUBTS) {
       group.doubts = 0;
       isTrial = true;
@@ -129,10 +130,7 @@ export function createGroup(options: GroupOptions): Group {
       for (const member of forStream()) Object.assign(member, { dueAt: 0, etag: undefined });
     }
     // A proxy that lets no stream live long is no failure.
-    if (end !== 'ended' || group.failures > 0) backOff();
-  }
-
-  function backOff(): void {
+    if (end === 'ended' && group.failures === 0 && clock() > openedAt + PACE_MS) return;
     notBefore = clock() + backOffMs(group.failures, random);
   }
 
@@ -173,7 +171,8 @@ export function createGroup(options: GroupOptions): Group {
     changed() {
       lookups.pump();
       const isEmpty = wanted().length === 0;
-      if (isEmpty) grants.reset();
+      if (isEmpty) grants.reset(true);
+      if (isEmpty) lose();
       if (isEmpty || (isParked && forStream().length > 0)) step?.abort();
       else if (!step) void run();
       else if (streaming && !isRight()) {
@@ -185,12 +184,12 @@ export function createGroup(options: GroupOptions): Group {
     toAsk() {
       const all = wanted();
       if (!hasStream(group) || clock() < lookupsUntil) return all;
-      return all.filter((member) => member.isMissing || (isLate && member.isUnheard));
+      return all.filter((one) => one.isMissing || one.unheardSince < clock() - UNHEARD_LEAST_MS);
     },
     hurry(isOnline) {
       group.failures = -1;
       notBefore = 0;
-      grants.reset();
+      grants.reset(isOnline);
       const now = clock();
       const isSilent = Date.now() > Math.max(openedOn, group.contactAt) + DEAD_AFTER_MS;
       const isDead = isSilent || (isOnline && now > openedAt + MIN_BETWEEN_MS);

@@ -6,7 +6,7 @@
 import { LOOKUPS_AT_ONCE, MAX_CUTS, PACE_MS } from './bounds.ts';
 import type { GatewayError } from './error.ts';
 import type { Grant } from './grant.ts';
-import type { Member } from './member.ts';
+import { begin, type Member } from './member.ts';
 import { noteMissing } from './missing.ts';
 import { backOffMs, clock } from './pause.ts';
 import { type Gateway, type Looked, lookUp, unexpected } from './request.ts';
@@ -52,13 +52,14 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
 
   async function askAbout(member: Member, mayWait: boolean): Promise<void> {
     const { job, group } = member;
-    const isWait = mayWait && group!.cuts < MAX_CUTS && member.failures === 0 && !member.isMissing;
-    const waitPast = isWait ? member.etag : undefined;
+    // One that is stale is asked plainly: a question that is held would not tell that it is right again.
+    const isCertain = member.failures === 0 && !member.isMissing && !job.snapshot().isStale;
+    const waitPast = mayWait && isCertain && group!.cuts < MAX_CUTS ? member.etag : undefined;
     const step = new AbortController();
     const { signal } = step;
     let grant: Grant | undefined;
     asking.set(member, step);
-    member.isWaiting = waitPast !== undefined;
+    member.isWaiting = Boolean(waitPast);
     // What is not told otherwise below.
     member.dueAt = clock() + PACE_MS;
     try {
@@ -77,16 +78,13 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
   function learn(member: Member, { text, etag, staleSince }: Looked): void {
     const { job } = member;
     const group = member.group!;
-    const before = job.snapshot().invocation;
     if (!job.learn(text, staleSince)) throw unexpected();
     group.grants.accepted();
     group.contactAt = Date.now();
     if (member.isWaiting) group.cuts = 0;
     member.failures = 0;
-    member.isMissing = false;
+    if (member.isMissing) begin(member);
     member.etag = etag;
-    // The next question is held, and may be asked at once.
-    if (job.snapshot().invocation !== before && members().length <= LOOKUPS_AT_ONCE) member.dueAt = 0;
     group.lookedUp(true);
   }
 
@@ -113,7 +111,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
       // The gateway holds no more, or something between does not let it.
       if (member.isWaiting && (!isAnswered || status === 429)) group.cuts += 1;
       if (isAnswered && status >= 500) job.trouble(new Date());
-      else job.lose(group.contactAt);
+      else for (const one of group.toAsk()) one.job.lose(group.contactAt);
     }
     group.lookedUp(isAnswered);
   }

@@ -49,14 +49,14 @@ export interface Member {
   isMissing: boolean;
   /** It has had its new grant. */
   hasRenewed: boolean;
-  /** The stream of now has said nothing of it. */
-  isUnheard: boolean;
+  /** A stream that may tell of it has begun then, by the clock, and has told nothing; `Infinity` otherwise. */
+  unheardSince: number;
   /** Its next lookup, by the clock. */
   dueAt: number;
   /** Lookups in a row that no gateway answered. */
   failures: number;
   /** Of the job as it is known. */
-  etag?: string | undefined;
+  etag?: string | null | undefined;
   /** The gateway holds its lookup. */
   isWaiting?: boolean;
 }
@@ -67,7 +67,7 @@ export function begin(member: Pick<Member, 'job' | 'holds'>): Member {
     beganAt: clock(),
     isMissing: false,
     hasRenewed: false,
-    isUnheard: false,
+    unheardSince: Infinity,
     dueAt: 0,
     failures: 0,
   });

@@ -44,14 +44,14 @@ export interface LookupOptions {
   readonly grant: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Wait until the answer differs from the one with this ETag. */
-  readonly waitPast?: string | undefined;
+  readonly waitPast?: string | null | undefined;
 }
 
 /** A job came, or is as it was. */
 export interface Looked {
   /** As JSON; `undefined` where it is as it was. */
   readonly text: string | undefined;
-  readonly etag: string | undefined;
+  readonly etag: string | null;
   /** Upstream fails; when it gave this answer. */
   readonly staleSince: Date | undefined;
 }
@@ -74,7 +74,7 @@ export async function lookUp(gateway: Gateway, id: string, options: LookupOption
     const isStale = headers.get('Cache-Status')?.includes('stale-if-error');
     return {
       text: status === 200 ? body : undefined,
-      etag: headers.get('ETag') ?? undefined,
+      etag: headers.get('ETag'),
       // `Date` is the moment at which upstream gave it.
       staleSince: isStale ? dateOr(headers.get('Date'), Date.now()) : undefined,
     };
@@ -95,7 +95,9 @@ export function errorOf(
   // Gateways write seconds; a proxy's date counts as nothing.
   const retryAfterMs = 1_000 * Math.min(Number(headers.get('Retry-After')) || 0, MAX_RETRY_AFTER_S);
   if (!isObject(body) || !body.request_id) {
-    return unexpected(status === 401 ? 'unauthorized' : 'unexpected_answer', { status, retryAfterMs });
+    const isRefusal = status === 401;
+    const code = isRefusal ? 'unauthorized' : 'unexpected_answer';
+    return unexpected(code, { status, retryAfterMs, retryable: !isRefusal });
   }
   const { error, message, retryable, request_id: requestId } = body as unknown as ErrorBody;
   return new GatewayError(error, message, { status, retryable, requestId, retryAfterMs });
@@ -103,7 +105,7 @@ export function errorOf(
 
 /** Not by a gateway, or not what was asked for. */
 export function unexpected(code: GatewayErrorCode = 'unexpected_answer', details?: GatewayErrorDetails) {
-  return new GatewayError(code, 'No gateway answered.', { retryable: true, ...details });
+  return new GatewayError(code, 'No answer.', { retryable: true, ...details });
 }
 
 /** Of contract §6. */

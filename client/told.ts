@@ -1,16 +1,17 @@
 /** What one stream tells of its jobs, from its beginning to its end: each event goes to the job that it is about. */
 import { isObject } from '../src/domain/job.ts';
+import { UNHEARD_MS } from './bounds.ts';
 import type { Grant } from './grant.ts';
 import { type Group, type Member, memberOf } from './member.ts';
 import { noteMissing } from './missing.ts';
-import { clock } from './pause.ts';
+import { clock, sleep } from './pause.ts';
 import { dateOr, errorOf, type Gateway, parseJson } from './request.ts';
 import { readStream, type StreamEnd } from './stream.ts';
 
 /** What comes at once does not show that what comes later gets through, ms. */
 const AT_ONCE_MS = 1_000;
 /** A `missing` event is the body of such an answer. */
-const MISSING = { status: 404, headers: new Headers() };
+const MISSING = { status: 404, headers: new Map<string, string>() as unknown as Headers };
 
 export interface ListenOptions {
   readonly group: Group;
@@ -41,6 +42,7 @@ function warn(text: string): void {
 export async function listen(gateway: Gateway, options: ListenOptions): Promise<Told> {
   const { group, grant, ids, step } = options;
   const openedAt = clock();
+  let hasBegun = false;
   let reason: unknown;
   let retryMs = 0;
   const end = await readStream(gateway, {
@@ -48,6 +50,8 @@ export async function listen(gateway: Gateway, options: ListenOptions): Promise<
     grant: grant.token,
     signal: step.signal,
     onContact() {
+      if (!hasBegun) begin();
+      hasBegun = true;
       group.contactAt = Date.now();
       group.grants.accepted();
     },
@@ -66,6 +70,14 @@ export async function listen(gateway: Gateway, options: ListenOptions): Promise<
   });
   return { end, reason, retryMs };
 
+  function begin(): void {
+    // Of whom no stream tells stays so: where the set changes all the time they would never be asked about.
+    for (const member of group.members) {
+      if (ids.has(member.job.id)) member.unheardSince = Math.min(member.unheardSince, clock());
+    }
+    void sleep(UNHEARD_MS, step.signal).then(group.changed);
+  }
+
   function learn(
     member: Member | undefined,
     event: string | undefined,
@@ -73,7 +85,7 @@ export async function listen(gateway: Gateway, options: ListenOptions): Promise<
     body: Record<string, unknown>,
   ): void {
     if (!member || member.job.isOver()) return;
-    member.isUnheard = false;
+    member.unheardSince = Infinity;
     if (event === 'invocation') {
       if (!member.job.learn(text)) warn(text);
       member.hasRenewed = false;

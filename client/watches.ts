@@ -3,7 +3,7 @@
  * groups and the lookups do the asking.
  */
 import { parseInvocationId } from '../src/domain/job.ts';
-import { AWAY_AFTER_MS, GROUP_SIZE, LINGER_MS, MAX_STREAMS } from './bounds.ts';
+import { AWAY_AFTER_MS, GROUP_SIZE, LINGER_MS, MAX_REMEMBERED, MAX_STREAMS } from './bounds.ts';
 import { GatewayError } from './error.ts';
 import { createGrantKeeper, type GrantSource } from './grant.ts';
 import { createGroup } from './group.ts';
@@ -13,9 +13,6 @@ import { begin, type Group, type Hold, isHeld, type Member } from './member.ts';
 import type { Page } from './page.ts';
 import type { Gateway } from './request.ts';
 import { IDLE, LOADING, type Snapshot } from './snapshot.ts';
-
-/** Terminal jobs that nobody holds are remembered, so that they are never asked about again. */
-const MAX_REMEMBERED = 500;
 
 export interface Watches {
   /** @returns lets go; calling it twice is harmless */
@@ -120,9 +117,8 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
   function onPage({ type }: { readonly type: string }): void {
     const isBack = type === 'pageshow' && isLeft;
     isLeft = type === 'pagehide' || (isLeft && !isBack);
-    clearTimeout(awayTimer);
-    if (page.isHidden()) awayTimer = setTimeout(goAway, AWAY_AFTER_MS);
-    else isAway = false;
+    if (page.isHidden()) awayTimer ??= setTimeout(goAway, AWAY_AFTER_MS);
+    else see();
     for (const group of groups) group.changed();
     // A page that is there for the first time has lost nothing.
     if (isLeft || (type === 'pageshow' ? !isBack : page.isHidden() && type !== 'online')) return;
@@ -135,12 +131,17 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
     for (const group of groups) group.changed();
   }
 
+  function see(): void {
+    clearTimeout(awayTimer);
+    awayTimer = undefined;
+    isAway = false;
+  }
+
   /** Nothing is watched. */
   function rest(): void {
     stopListening?.();
     stopListening = undefined;
-    clearTimeout(awayTimer);
-    isAway = false;
+    see();
   }
 
   const keyOf = (id: string) => parseInvocationId(id) ?? id;

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { INTERNAL } from '../../scripts/page-bundle.ts';
 import { BROWSER_SAFE, clientBreaches } from '../support/client-plan.ts';
 import { importsOf, type Sources } from '../support/floor-plan.ts';
 
@@ -24,6 +25,22 @@ describe('what pages load', () => {
     expect(Object.keys(client)).toEqual(expect.arrayContaining(['client.ts', 'entry.ts', 'react.ts']));
     expect(importsOf(client['error.ts']!)).toContain('../src/domain/errors.ts');
     expect(importsOf(client['react.ts']!)).toContain('react');
+  });
+
+  it('is made small without a name that anybody else says', () => {
+    const isPublic = ['client.ts', 'snapshot.ts', 'invocation.ts', 'error.ts', 'entry.ts'];
+    const members = isPublic.flatMap((name) =>
+      [...client[name]!.matchAll(/^ {2}(?:declare )?(?:readonly )?([a-zA-Z]+)[?(]?[:(]/gm)].map(
+        ([, word]) => word!,
+      ),
+    );
+    expect(members).toEqual(expect.arrayContaining(['subscribe', 'isStale', 'durationMs', 'requestId']));
+    const platform = Object.getOwnPropertyNames(globalThis).flatMap((name) => {
+      const { prototype } = (globalThis as Record<string, { prototype?: object } | undefined>)[name] ?? {};
+      return prototype ? Object.getOwnPropertyNames(prototype) : [];
+    });
+    expect(platform.length).toBeGreaterThan(500);
+    expect([...members, ...platform].filter((word) => INTERNAL.test(word))).toEqual([]);
   });
 
   it('is what docs/architecture.md says: the same files of `domain/`', () => {

@@ -110,7 +110,7 @@ describe('get', () => {
     const another = newId();
     await outcomeOf(rig.client.get(another));
     await outcomeOf(rig.client.get(ids[0]!));
-    expect(rig.grants().map((call) => call.ids)).toEqual([ids, [...ids, another]]);
+    expect(rig.grants().map((call) => call.ids)).toEqual([ids, [another]]);
   });
 
   it('never asks for a grant for more than 50 ids', async () => {
@@ -121,6 +121,41 @@ describe('get', () => {
     expect(Math.max(...rig.grants().map((call) => call.ids.length))).toBe(50);
     expect(rig.lookups()).toHaveLength(190);
   });
+
+  it('is never `not_found` for the grant of another, however many ask at once', async () => {
+    const rig = createClientRig({
+      grant: GRANT_ROUTE,
+      onCall: answering({
+        lookup(call) {
+          const [, number] = /grant-(\d+)/.exec(call.headers.Authorization!)!;
+          const isNamed = rig.grants()[Number(number) - 1]!.ids.includes(call.ids[0]!);
+          if (isNamed) call.answer(200, jobText(call.ids[0]!));
+          else call.answer(404, errorBody('not_found'));
+        },
+      }),
+    });
+    for (const count of [51, 120]) {
+      const ids = Array.from({ length: count }, () => newId());
+      const got = await outcomeOf(Promise.all(ids.map((id) => rig.client.get(id))));
+      expect(got).toHaveLength(count);
+    }
+    expect(rig.grants()).toHaveLength(2 + 3);
+  });
+
+  it.each([['a reason'], [null], [undefined]])(
+    'that was given up before it began asks nobody (%s)',
+    async (reason) => {
+      const rig = createClientRig({ grant: GRANT_ROUTE, onCall: answering() });
+      const signal = AbortSignal.abort(reason);
+      await expect(rig.client.get(newId(), { signal })).rejects.toBe(signal.reason);
+      const later = new AbortController();
+      const asking = rig.client.get(newId(), { signal: later.signal });
+      later.abort(reason);
+      await expect(asking).rejects.toBe(later.signal.reason);
+      await pass(100);
+      expect(rig.lookups()).toEqual([]);
+    },
+  );
 
   it('has a grant that names its id, also when the job was watched only a moment ago', async () => {
     const rig = createClientRig({ grant: GRANT_ROUTE, onCall: answering() });

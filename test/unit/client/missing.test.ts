@@ -113,7 +113,7 @@ describe('a job that is not there', () => {
     const usual = answering({ stream: (call) => call.answer(404) });
     rig.setOnCall(usual);
     const a = rig.show();
-    await pass(1_000);
+    await pass(3_000);
     expect(rig.lookups().some(({ headers }) => 'Prefer' in headers)).toBe(true);
     rig.setOnCall(answering());
     await pass(300_000);

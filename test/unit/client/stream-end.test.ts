@@ -26,7 +26,9 @@ describe('a stream that breaks', () => {
     usual.fail();
     await pass(SLACK);
     // From here on each stream says nothing but its first line.
-    rig.setOnCall(answering({ stream: (call) => call.begin('retry: 2000\n\n').end() }));
+    rig.setOnCall(
+      answering({ stream: (call) => call.begin('retry: 2000\n\n').end(), lookup: (call) => call.fail() }),
+    );
     await pass(22_000);
     expect(rig.streams().map(({ at }) => at)).toEqual([50, 11_000, 13_000, 17_000, 22_000, 27_000, 32_000]);
     expect(a.snapshot()).toMatchObject({ phase: 'live', isStale: true });
