@@ -101,6 +101,40 @@ describe('get', () => {
     expect(rig.lookups().map(grantOf)).toEqual(['Bearer grant-1', 'Bearer grant-2']);
   });
 
+  it('asks no third time, though others have good answers meanwhile', async () => {
+    const [refused, fine] = [newId(), newId()];
+    const rig = createClientRig({
+      grant: GRANT_ROUTE,
+      onCall: answering({
+        lookup(call) {
+          if (call.ids[0] === refused) call.answer(401, errorBody('unauthorized', false));
+          else setTimeout(() => call.answer(200, jobText(fine)), 1);
+        },
+      }),
+    });
+    const both = Promise.allSettled([rig.client.get(refused), rig.client.get(fine)]);
+    await pass(20);
+    expect((await both).map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
+    expect(rig.lookups().filter(({ ids }) => ids[0] === refused)).toHaveLength(2);
+  });
+
+  it('renews its grant as often as it ends', async () => {
+    const rig = createClientRig({ grant: GRANT_ROUTE, onCall: answering() });
+    const id = newId();
+    for (let round = 1; round <= 4; round++) {
+      let isRefused = false;
+      const usual = answering();
+      rig.setOnCall((call) => {
+        if (call.kind === 'lookup' && !isRefused) {
+          isRefused = true;
+          call.answer(401, errorBody('unauthorized', false));
+        } else usual(call);
+      });
+      expect(await outcomeOf(rig.client.get(id))).toMatchObject({ id });
+      expect(rig.grants()).toHaveLength(round + 1);
+    }
+  });
+
   it('shares a grant with others of the same moment, and keeps it', async () => {
     const rig = createClientRig({ grant: GRANT_ROUTE, onCall: answering() });
     const ids = [newId(), newId(), newId()];

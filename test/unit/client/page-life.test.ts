@@ -181,7 +181,8 @@ describe('a hidden page', () => {
     rig.page.hide();
     await pass(8_000);
     rig.page.show();
-    await pass(6_500);
+    rig.open()[0]!.write(':\n\n');
+    await pass(15_000);
     expect([rig.calls.length, rig.open().length]).toEqual([1, 1]);
   });
 
@@ -198,6 +199,38 @@ describe('a hidden page', () => {
     expect(await ended).toMatchObject({ state: 'complete' });
     expect(rig.open()).toEqual([]);
     expect(a.snapshot().phase).toBe('live');
+  });
+
+  it('lets go of what a `wait` held when that is given up, though it is still shown (#186)', async () => {
+    const rig = createClientRig({ onCall: answering() });
+    const a = rig.show();
+    const controller = new AbortController();
+    const ended = rig.client.wait(a.id, { signal: controller.signal }).catch((error: unknown) => error);
+    await pass(2_000);
+    rig.page.hide();
+    await pass(15_500);
+    expect(rig.open()).toHaveLength(1);
+    controller.abort('enough');
+    expect(await ended).toBe('enough');
+    await pass(1_000);
+    expect(rig.open()).toEqual([]);
+    expect(a.snapshot().phase).toBe('live');
+  });
+
+  it('opens nothing for what is shown in it after all else has left', async () => {
+    const rig = createClientRig({ onCall: answering() });
+    const a = rig.show();
+    await pass(1_000);
+    rig.page.hide();
+    await pass(20_000);
+    a.stop();
+    await pass(1_000);
+    const b = rig.show();
+    await pass(20_000);
+    expect(rig.calls).toHaveLength(1);
+    rig.page.show();
+    await pass(100);
+    expect(b.snapshot().phase).toBe('live');
   });
 
   it('opens nothing for what begins to be shown in it later than that', async () => {

@@ -140,6 +140,16 @@ describe('within a second after the last watch nothing is left', () => {
     expect(['loading', 'settled']).toContain(rig.client.snapshot(id).phase);
   });
 
+  it('at once after `close()`, also of what has only just left', async () => {
+    const rig = createClientRig({ onCall: answering() });
+    const { stop } = rig.show();
+    await pass(3_000);
+    stop();
+    rig.client.close();
+    await pass(0);
+    expect(rig.left()).toEqual(NOTHING);
+  });
+
   it('on a page that was hidden, shown, left and taken up again', async () => {
     const rig = createClientRig({ onCall: answering() });
     const a = rig.show();

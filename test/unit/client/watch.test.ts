@@ -6,6 +6,7 @@ import {
   COMPLETE,
   createClientRig,
   errorBody,
+  GRANT_ROUTE,
   holdClock,
   jobText,
   NOTHING,
@@ -120,7 +121,7 @@ describe('a signal', () => {
   );
 
   it('that is aborted already costs no request', async () => {
-    const rig = createClientRig({ onCall: answering() });
+    const rig = createClientRig({ grant: GRANT_ROUTE, onCall: answering() });
     const end = followed(rig.client.wait(newId(), { signal: AbortSignal.abort('no') }));
     await pass(1_000);
     expect([end.error, rig.calls.length]).toEqual(['no', 0]);
@@ -221,6 +222,18 @@ describe('subscribe', () => {
     const stop = rig.client.subscribe(id, () => told.push('second'));
     await pass(1_000);
     expect(told).toEqual(['first']);
+  });
+
+  it('ends once: to stop twice ends nothing that came later', async () => {
+    const rig = createClientRig({ onCall: answering() });
+    const { id, stop } = rig.show();
+    await pass(5_000);
+    stop();
+    stop();
+    const again = rig.show(id);
+    stop();
+    await pass(5_000);
+    expect([again.snapshot().phase, rig.open().length, rig.calls.length]).toEqual(['live', 1, 1]);
   });
 
   it('may be done and undone by a listener itself', async () => {
