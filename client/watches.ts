@@ -117,8 +117,11 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
   function onPage({ type }: { readonly type: string }): void {
     const isBack = type === 'pageshow' && isLeft;
     isLeft = type === 'pagehide' || (isLeft && !isBack);
-    if (page.isHidden()) awayTimer ??= setTimeout(goAway, AWAY_AFTER_MS);
-    else see();
+    if (!page.isHidden()) {
+      clearTimeout(awayTimer);
+      awayTimer = undefined;
+      isAway = false;
+    } else awayTimer ??= setTimeout(goAway, AWAY_AFTER_MS);
     for (const group of groups) group.changed();
     // A page that is there for the first time has lost nothing.
     if (isLeft || (type === 'pageshow' ? !isBack : page.isHidden() && type !== 'online')) return;
@@ -131,17 +134,12 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
     for (const group of groups) group.changed();
   }
 
-  function see(): void {
-    clearTimeout(awayTimer);
-    awayTimer = undefined;
-    isAway = false;
-  }
-
   /** Nothing is watched. */
   function rest(): void {
     stopListening?.();
     stopListening = undefined;
-    see();
+    clearTimeout(awayTimer);
+    awayTimer = undefined;
   }
 
   const keyOf = (id: string) => parseInvocationId(id) ?? id;
