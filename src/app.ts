@@ -15,6 +15,7 @@ import type { Exchange, FinishedReply, HeaderReader, WhenLeft } from './http/exc
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
 import type { Life } from './http/life.ts';
 import { createLookups } from './http/lookup.ts';
+import { createPurges, type PurgeOptions } from './http/purge.ts';
 import { readableOf } from './http/readable.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
 import type { StreamReply } from './http/stream-reply.ts';
@@ -37,7 +38,11 @@ export interface Runtime {
   readonly streamLifetimeMs: number;
 }
 
-export interface AppDeps extends Runtime, ResponderOptions, Pick<ReadThrough, 'lookup' | 'known'> {
+export interface AppDeps
+  extends Runtime,
+    ResponderOptions,
+    Pick<ReadThrough, 'lookup' | 'known'>,
+    Pick<PurgeOptions, 'recall' | 'purge'> {
   readonly authenticate?: Authenticate | undefined;
   readonly openWatch: OpenWatch;
   readonly places: Places;
@@ -77,6 +82,7 @@ export function createApp(deps: AppDeps): App {
   const holdWait = createWaits({ ...deps, ...life });
   const answerLookup = createLookups({ ...deps, ...life, responder, admit, holdWait });
   const answerEvents = createEvents({ ...deps, responder, admit });
+  const answerPurge = createPurges({ ...deps, ...life, responder });
   // One small router for a few routes: Hono's own choice among four takes 1.5 KiB of the Worker.
   const app = new Hono({ router: new LinearRouter(), getPath: (request) => pathOf(rawPathOf(request)) });
 
@@ -86,6 +92,10 @@ export function createApp(deps: AppDeps): App {
     const header = headerReaderOf(c);
     const segment = c.req.path.slice(LOOKUP_PREFIX.length);
     const exchange = responder.open(c.req.method, segment === EVENTS ? EVENTS_PATH : LOOKUP_ROUTE, header);
+    if (exchange.method === 'DELETE' && segment !== EVENTS) {
+      const answered = answerPurge(exchange, segment, header);
+      return answered.then((reply) => (reply ? respond(c, reply) : otherMethod(c, exchange)));
+    }
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return otherMethod(c, exchange);
     const answer =
       segment === EVENTS

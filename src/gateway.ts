@@ -10,7 +10,8 @@ import { createReadThrough, type Lookup, type ReadThrough } from './cache/read-t
 import type { Store, StoreHealth } from './cache/store.ts';
 import type { AuthConfig } from './config/auth.ts';
 import type { Config } from './config/config.ts';
-import type { InvocationSource } from './domain/answer.ts';
+import type { InvocationSource, Sourced } from './domain/answer.ts';
+import type { InvocationId } from './domain/job.ts';
 import { createLifetimes, type Lifetimes } from './domain/lifetime.ts';
 import { createSecretScan, type SecretScan } from './domain/secret-scan.ts';
 import { VERSION } from './domain/version.ts';
@@ -57,13 +58,17 @@ export interface LookupParts extends Memory {
   readonly store?: Store | undefined;
   /** The guarded source, asked by one process of a fleet at a time. */
   readonly share?: ((source: InvocationSource) => InvocationSource) | undefined;
+  /** Where the source keeps answers itself: its part of a purge. */
+  readonly behind?: Pick<ReadThrough, 'purge'> & { recall(id: InvocationId): Promise<Sourced | undefined> };
   /** Tiers behind the source, for `/readyz`. */
   readonly tiersBehind?: readonly StoreHealth[] | undefined;
   /** When a 404 that is not Chroma's was last logged, if several share one log. */
   readonly foreign?: LastTold | undefined;
 }
 
-export interface Lookups extends ReadThrough {
+export interface Lookups extends Omit<ReadThrough, 'recall' | 'forget'> {
+  /** What memory, store and what is behind the source know; asks nobody upstream. */
+  recall(id: InvocationId): Promise<Sourced | undefined>;
   /** Everybody's: one poller per watched job. */
   readonly watch: Watch;
   /** Present values for `/readyz`. */
@@ -95,8 +100,19 @@ export function composeLookups(config: Config, parts: LookupParts): Lookups {
     now: Date.now,
     clock,
   });
+  store?.onDeleted?.((id) => {
+    readThrough.forget(id);
+    hub.forget(id);
+  });
   return {
-    ...readThrough,
+    lookup: readThrough.lookup,
+    known: readThrough.known,
+    recall: async (id) => (await readThrough.recall(id)) ?? (await parts.behind?.recall(id)),
+    async purge(id) {
+      await parts.behind?.purge(id);
+      await readThrough.purge(id);
+      hub.forget(id);
+    },
     watch: hub.watch,
     health: () => ({
       upstream: { ...guard.health(), ...calls.counts() },

@@ -10,29 +10,37 @@ export interface Coalesced<T> {
   readonly joined: boolean;
 }
 
+/** Whether a load's outcome may be kept: no longer, once its key was forgotten. */
+export type IsCurrent = () => boolean;
+
 export interface Coalesce<T> {
-  load(key: string, load: () => Promise<T>): Coalesced<T>;
+  load(key: string, load: (isCurrent: IsCurrent) => Promise<T>): Coalesced<T>;
+  /** Nobody joins the load under way any more: it answers who waits for it already, and is not kept. */
+  forget(key: string): void;
   /** Loads under way. */
   size(): number;
 }
 
 export function createCoalesce<T>(): Coalesce<T> {
   const loads = new Map<string, Promise<T>>();
-  async function settle(key: string, work: Promise<T>): Promise<T> {
-    try {
-      return await work;
-    } finally {
-      loads.delete(key);
-    }
-  }
   return {
     load(key, load) {
       const running = loads.get(key);
       if (running !== undefined) return { outcome: running, joined: true };
-      const outcome = settle(key, load());
+      let outcome: Promise<T> | undefined;
+      const isCurrent = () => loads.get(key) === outcome;
+      const settle = async () => {
+        try {
+          return await load(isCurrent);
+        } finally {
+          if (isCurrent()) loads.delete(key);
+        }
+      };
+      outcome = settle();
       loads.set(key, outcome);
       return { outcome, joined: false };
     },
+    forget: (key) => void loads.delete(key),
     size: () => loads.size,
   };
 }
@@ -42,5 +50,16 @@ export function createCoalesce<T>(): Coalesce<T> {
  * every caller loads for itself, and the Durable Object behind it coalesces.
  */
 export function createSolitaryLoads<T>(): Coalesce<T> {
-  return { load: (_key, load) => ({ outcome: load(), joined: false }), size: () => 0 };
+  let forgotten = 0;
+  return {
+    load(_key, load) {
+      const before = forgotten;
+      return { outcome: load(() => forgotten === before), joined: false };
+    },
+    /** Of all keys: a request that the platform drops would leave anything that is kept per load. */
+    forget() {
+      forgotten += 1;
+    },
+    size: () => 0,
+  };
 }

@@ -32,6 +32,7 @@ export interface MemoryStore {
   get(id: InvocationId): Entry | undefined;
   /** @param now epoch ms: what is held from the future gives way, as a clock that was set back would keep it */
   put(id: InvocationId, entry: Entry, now: number): Kept;
+  delete(id: InvocationId): void;
   /**
    * The terminal entries of this moment, newest use first, each looked up when it is its turn: what is dropped
    * meanwhile is left out. Changes no order of use.
@@ -71,6 +72,10 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
       const kept = scopes.share(entry);
       own.set(id, kept, { size: bytesOf(kept) + (kept === entry ? ownScopeBytes(entry) : 0) });
       return { held: kept, stored: own.has(id) };
+    },
+    delete(id) {
+      jobs.delete(id);
+      negatives.delete(id);
     },
     *terminal() {
       for (const id of [...jobs.keys()]) {

@@ -5,10 +5,10 @@
  * May not log, and knows neither HTTP nor who the source is.
  */
 import type { InvocationSource, Sourced } from '../domain/answer.ts';
-import { asFailure } from '../domain/errors.ts';
+import { asFailure, Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { Lifetimes } from '../domain/lifetime.ts';
-import type { Coalesce } from './coalesce.ts';
+import type { Coalesce, IsCurrent } from './coalesce.ts';
 import { createEntry, type Entry, freshnessOf, supersedes } from './entry.ts';
 import type { MemoryStore } from './memory-store.ts';
 import type { Store } from './store.ts';
@@ -37,6 +37,10 @@ export interface ReadThrough {
   known(id: InvocationId): Lookup | undefined;
   /** The same of memory and store. */
   recall(id: InvocationId): Promise<Lookup | undefined>;
+  /** Memory knows nothing of it any more, nor will it from a load that is under way. */
+  forget(id: InvocationId): void;
+  /** The same of memory and store; rejects with `store_unavailable`, and all that is known stays. */
+  purge(id: InvocationId): Promise<void>;
 }
 
 export function createReadThrough(options: ReadThroughOptions): ReadThrough {
@@ -45,20 +49,21 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
   function lookup(id: InvocationId): Lookup | Promise<Lookup> {
     const entry = memory.get(id);
     if (entry !== undefined && freshnessOf(entry, now()) === 'fresh') return lookupOf(entry, 'hit');
-    const { outcome, joined } = coalesce.load(id, () => load(id, entry));
+    const { outcome, joined } = coalesce.load(id, (isCurrent) => load(id, entry, isCurrent));
     return joined ? outcome.then(asCollapsed) : outcome;
   }
 
-  async function load(id: InvocationId, expired: Entry | undefined): Promise<Lookup> {
+  async function load(id: InvocationId, expired: Entry | undefined, isCurrent: IsCurrent): Promise<Lookup> {
+    const keep = (entry: Entry) =>
+      isCurrent() ? memory.put(id, entry, now()) : { held: entry, stored: false };
     const kept = store && (await store.get(id));
-    if (kept && freshnessOf(kept, now()) === 'fresh')
-      return lookupOf(memory.put(id, kept, now()).held, 'hit');
+    if (kept && freshnessOf(kept, now()) === 'fresh') return lookupOf(keep(kept).held, 'hit');
 
     const askedAt = now();
     try {
       const given = await source.ask(id);
-      const { held, stored } = memory.put(id, createEntry(given.answer, given.answeredAt, lifetimes), now());
-      if (!given.stored) store?.put(id, held);
+      const { held, stored } = keep(createEntry(given.answer, given.answeredAt, lifetimes));
+      if (!given.stored && isCurrent()) store?.put(id, held);
       return {
         answer: held.answer,
         answeredAt: held.answeredAt,
@@ -70,7 +75,7 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
         failure: given.failure,
       };
     } catch (thrown) {
-      const known = servable(id, kept);
+      const known = servable(id, isCurrent() ? kept : undefined);
       if (known === undefined) throw thrown;
       return { ...known, upstreamMs: now() - askedAt, failure: asFailure(thrown) };
     }
@@ -93,7 +98,23 @@ export function createReadThrough(options: ReadThroughOptions): ReadThrough {
     return freshness === 'dead' ? undefined : lookupOf(entry, freshness === 'fresh' ? 'hit' : 'stale');
   }
 
-  return { lookup, known: (id) => servable(id, undefined), recall };
+  function forget(id: InvocationId): void {
+    coalesce.forget(id);
+    memory.delete(id);
+  }
+
+  async function purge(id: InvocationId): Promise<void> {
+    // A load that reads the store meanwhile must not bring back what it finds there.
+    coalesce.forget(id);
+    try {
+      await store?.delete(id);
+    } catch (cause) {
+      throw new Failure('store_unavailable', { cause });
+    }
+    forget(id);
+  }
+
+  return { lookup, known: (id) => servable(id, undefined), recall, forget, purge };
 }
 
 /** What is held, for one caller. */

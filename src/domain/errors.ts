@@ -66,6 +66,12 @@ const ERRORS = {
     retryAfter: 10,
   },
   overloaded: { status: 503, message: 'The gateway is overloaded.', retryable: true, retryAfter: [1, 3] },
+  store_unavailable: {
+    status: 503,
+    message: 'The store could not be told.',
+    retryable: true,
+    retryAfter: 2,
+  },
   shutting_down: { status: 503, message: 'The gateway is shutting down.', retryable: true, retryAfter: 1 },
   auth_unavailable: {
     status: 503,

@@ -30,6 +30,8 @@ export type Read =
 /** A verified grant. It holds nothing but what it covers. */
 export interface Grant {
   readonly read: Read;
+  /** What it covers may be purged. */
+  readonly mayPurge?: true;
 }
 
 /** What the id alone decides; `depends-on-job` needs the job's {@link JobScope}, hence a lookup. */
@@ -77,6 +79,7 @@ const claimsShape = z.object({
   nbf: z.optional(z.number()),
   iat: z.optional(z.number()),
   read: z.optional(readShape),
+  purge: z.optional(z.unknown()),
 });
 
 /** What the operator asks of every grant; `issuer` only when configured. */
@@ -98,7 +101,7 @@ export interface GrantTerm {
 export function parseClaims(claims: unknown, expected: ExpectedClaims, now: number): GrantTerm | ClaimsFlaw {
   const parsed = claimsShape.safeParse(claims);
   if (!parsed.success) return 'wrong_claims';
-  const { aud, iss, exp, nbf, iat, read } = parsed.data;
+  const { aud, iss, exp, nbf, iat, read, purge } = parsed.data;
   if (aud !== expected.audience && !(Array.isArray(aud) && aud.includes(expected.audience))) {
     return 'wrong_audience';
   }
@@ -106,7 +109,8 @@ export function parseClaims(claims: unknown, expected: ExpectedClaims, now: numb
   if (Math.max(nbf ?? -Infinity, iat ?? -Infinity) * 1_000 > now + LEEWAY_MS) return 'not_yet_valid';
   const endsAt = exp * 1_000 + LEEWAY_MS;
   if (now >= endsAt) return 'expired';
-  return { grant: { read: read === '*' ? '*' : parseRead(read) }, endsAt };
+  const covered = read === '*' ? '*' : parseRead(read);
+  return { grant: purge === true ? { read: covered, mayPurge: true } : { read: covered }, endsAt };
 }
 
 /** An entry that is no UUID can equal no invocation's id; it grants nothing and spoils nothing. */

@@ -11,7 +11,7 @@ export interface GrantRequest {
   readonly invocations: readonly string[];
 }
 
-export interface GrantRouteOptions extends Omit<SignGrantOptions, 'read'> {
+export interface GrantRouteOptions extends Omit<SignGrantOptions, 'read' | 'purge'> {
   /**
    * Yours: what the user of this request may read, `undefined` for nobody we know (403). Lists that name nothing make a
    * grant that covers nothing. What it throws is thrown to whoever called the route.

@@ -39,6 +39,8 @@ export interface SignGrantOptions {
   readonly read: '*' | ReadLists;
   /** From now on, 1 s to 366 days; a browser tab wants minutes. */
   readonly expiresIn: Duration;
+  /** What it covers may be purged too: for a back end, never for a page. */
+  readonly purge?: boolean | undefined;
   /** `sub`: whom it is for. The gateway does not use it. */
   readonly subject?: string | undefined;
   /** `aud`: the gateway's `GRANT_AUDIENCE`; `chroma-sync-gateway` unless given. */
@@ -88,6 +90,7 @@ const optionsShape = z.object({
     z.pipe(z.string('is missing'), z.transform(parseSeconds)),
     z.number(`must be a whole number and a unit, like 15m (s, m, h or d), from 1s to ${MAX_DAYS}d`),
   ),
+  purge: z.optional(z.boolean('must be true or false')),
   subject: z.optional(name),
   audience: z._default(name, DEFAULT_AUDIENCE),
   issuer: z.optional(name),
@@ -127,7 +130,7 @@ async function sign(
     const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
     throw new TypeError(faults.join('; '));
   }
-  const { secret, read, expiresIn, subject, audience, issuer, now } = parsed.data;
+  const { secret, read, expiresIn, purge, subject, audience, issuer, now } = parsed.data;
   const issuedAt = Math.floor(now() / 1_000);
   const expiresAt = issuedAt + expiresIn;
   const grant = await new SignJWT({
@@ -137,6 +140,7 @@ async function sign(
     iat: issuedAt,
     exp: expiresAt,
     read,
+    purge: purge === true ? purge : undefined,
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .sign(new TextEncoder().encode(secret));

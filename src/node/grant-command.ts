@@ -80,6 +80,7 @@ async function textFor(args: readonly string[]): Promise<string> {
       ? '*'
       : { invocations: invocation, sources: source, databases: database, collections: collection },
     expiresIn: options.expires as Duration,
+    purge: options.purge,
     subject: options.subject,
     audience: options.audience ?? env('GRANT_AUDIENCE'),
     issuer: options.issuer ?? env('GRANT_ISSUER'),
@@ -98,6 +99,7 @@ function optionsOf(args: readonly string[]) {
       collection: { type: 'string', multiple: true },
       all: { type: 'boolean' },
       expires: { type: 'string', short: 'e' },
+      purge: { type: 'boolean' },
       subject: { type: 'string' },
       audience: { type: 'string' },
       issuer: { type: 'string' },

@@ -38,6 +38,8 @@ export interface Hub {
   readonly watch: Watch;
   /** Memory holds this entry now. */
   learn(id: InvocationId, entry: Entry): void;
+  /** What was known was wrong: who watches a job that had not ended goes on, and it is asked about at once. */
+  forget(id: InvocationId): void;
 }
 
 interface Poller {
@@ -47,6 +49,8 @@ interface Poller {
   /** When the next question is due, by the clock. */
   dueAt: number;
   isAsking: boolean;
+  /** What was asked before was forgotten: its answer is not told. */
+  isOutdated?: boolean;
   /** Until the next question, or until it is forgotten. */
   timer: ReturnType<typeof setTimeout> | undefined;
 }
@@ -96,7 +100,12 @@ export function createHub(options: HubOptions): Hub {
       state = { entry: undefined, failure };
     }
     poller.isAsking = false;
-    update(poller, state);
+    if (!poller.isOutdated) {
+      update(poller, state);
+      return;
+    }
+    poller.isOutdated = false;
+    if (poller.tells.size > 0) turns.wait(poller, 'first');
   }
 
   function update(poller: Poller, state: JobState): void {
@@ -136,7 +145,9 @@ export function createHub(options: HubOptions): Hub {
   function rest(poller: Poller): void {
     turns.leave(poller);
     clearTimeout(poller.timer);
-    poller.timer = setTimeout(() => pollers.delete(poller.id), rememberMs);
+    poller.timer = setTimeout(() => {
+      if (pollers.get(poller.id) === poller) pollers.delete(poller.id);
+    }, rememberMs);
     poller.timer.unref?.(); // a process may end without it
   }
 
@@ -145,6 +156,19 @@ export function createHub(options: HubOptions): Hub {
     learn(id, entry) {
       const poller = pollers.get(id);
       if (poller !== undefined) update(poller, { entry });
+    },
+    forget(id) {
+      const poller = pollers.get(id);
+      if (poller === undefined) return;
+      clearTimeout(poller.timer);
+      turns.leave(poller);
+      if (hasEnded(poller.state) || poller.tells.size === 0) {
+        pollers.delete(id);
+        return;
+      }
+      poller.state = undefined;
+      poller.isOutdated = poller.isAsking;
+      if (!poller.isAsking) turns.wait(poller, 'first');
     },
   };
 }

@@ -52,6 +52,11 @@ export class InvocationObject extends DurableObject<Bindings> {
     return known && this.#replyOf(Promise.resolve(known));
   }
 
+  /** As `ObjectStub.purge`. */
+  async purge(id: InvocationId): Promise<void> {
+    await this.#lookups.purge(id);
+  }
+
   /** As `ObjectStub.watch`. */
   async watch(id: InvocationId, told: Told, holdMs: number): Promise<ObjectReply | undefined> {
     const state = await holdUntilChange(this.#lookups.watch, id, told, Math.min(holdMs, MAX_HOLD_MS));

@@ -15,7 +15,7 @@ import { clock, composeGateway, createMemory } from '../gateway.ts';
 import { ENDLESS } from '../http/life.ts';
 import { answerWithoutApp } from '../http/without-app.ts';
 import type { ObjectStub } from '../stores/object/protocol.ts';
-import { createObjectSource } from '../stores/object/source.ts';
+import { createObjectMemory, createObjectSource, type ObjectMemory } from '../stores/object/source.ts';
 import { createBulkhead } from '../upstream/bulkhead.ts';
 import type { ChromaSource } from '../upstream/chroma-source.ts';
 import { createFetchTransport } from '../upstream/fetch-transport.ts';
@@ -54,12 +54,14 @@ function createWorkerApp(env: Bindings): App {
   const config = parseConfig(env, 'workers');
   const memory = createMemory(config);
   const stubOf = (id: InvocationId) => env.INVOCATIONS.getByName(`${config.partition}:${id}`);
+  const behind = createObjectMemory(stubOf, config.upstream.timeoutMs + OBJECT_SLACK_MS);
   return composeGateway(config, {
     ...memory,
+    behind,
     log: createWorkerLog(config),
     transport: createFetchTransport(fetch),
     coalesce: createSolitaryLoads<Lookup>(),
-    guard: (chroma) => guardObjects(config, stubOf, chroma),
+    guard: (chroma) => guardObjects(config, stubOf, behind, chroma),
     watching: { perSecond: Infinity, rememberMs: 0 }, // its own hub is never asked
     openWatch: (spent) => createRemote({ ...memory, stubOf, spent, now: Date.now, clock }),
     tiersBehind: [{ tier: 'object', ok: true }],
@@ -76,6 +78,7 @@ function createWorkerApp(env: Bindings): App {
 function guardObjects(
   { upstream }: Config,
   stubOf: (id: InvocationId) => ObjectStub,
+  { recall }: ObjectMemory,
   direct: ChromaSource,
 ): Guard {
   const objects = createObjectSource({
@@ -87,7 +90,7 @@ function guardObjects(
   });
   return createGuard({
     source: objects,
-    recall: objects.recall,
+    recall,
     deadlineMs: upstream.timeoutMs + ISOLATE_SLACK_MS,
     retries: false,
     now: clock,

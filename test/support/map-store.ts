@@ -53,6 +53,10 @@ export function createMapDisk(lagMs = 0): MapDisk {
           pending.set(id, { text, dueAt: now() + lagMs });
           flush(now());
         },
+        async delete(id) {
+          pending.delete(id);
+          values.delete(id);
+        },
         health: () => ({ tier: 'memory', ok: true }),
         close: async () => flush(Infinity),
       };

@@ -9,6 +9,7 @@ import type { InvocationId } from '../../src/domain/job.ts';
 export type StoreCall =
   | readonly ['get', InvocationId]
   | readonly ['put', InvocationId, Entry]
+  | readonly ['delete', InvocationId]
   | readonly ['close']
   /** Past the store: base64 of what is to stand in the storage, and of what stands there. */
   | readonly ['write', InvocationId, string]

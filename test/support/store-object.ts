@@ -46,6 +46,8 @@ export class StoreObject {
         return this.#store.get(call[1]);
       case 'put':
         return this.#store.put(call[1], call[2]);
+      case 'delete':
+        return this.#store.delete(call[1]);
       case 'close':
         return this.#store.close();
       case 'write':

@@ -37,6 +37,7 @@ export async function openStoreOverHttp(url: string): Promise<Store> {
   return {
     get: async (id) => ((await call('get', id)) as Entry | null) ?? undefined,
     put: (id, entry) => void call('put', id, entry),
+    delete: async (id) => void (await call('delete', id)),
     health: () => health,
     close: async () => void (await call('close')),
   };

@@ -59,6 +59,8 @@ export interface ObjectStub {
   ask(id: InvocationId): Promise<ObjectReply>;
   /** What it knows and may show while upstream fails; asks nobody. */
   recall(id: InvocationId): Promise<ObjectReply | undefined>;
+  /** Resolves when it is forgotten, for good. */
+  purge(id: InvocationId): Promise<void>;
   /**
    * The newest state, as soon as it differs from what was told, or when `holdMs` have passed; `undefined`: nothing is
    * known yet. The job is watched meanwhile.

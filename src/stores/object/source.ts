@@ -7,13 +7,11 @@ import type { ChromaSource } from '../../upstream/chroma-source.ts';
 import { within } from '../../upstream/within.ts';
 import { type ObjectReply, type ObjectStub, sourcedOf } from './protocol.ts';
 
-export interface ObjectSource extends ChromaSource {
-  /** As {@link ObjectStub.recall}; never rejects. */
-  recall(id: InvocationId): Promise<Sourced | undefined>;
-}
+/** Contract §6. */
+const PURGE_MS = 2_000;
 
 export interface ObjectSourceOptions {
-  readonly stubOf: (id: InvocationId) => Pick<ObjectStub, 'ask' | 'recall'>;
+  readonly stubOf: (id: InvocationId) => Pick<ObjectStub, 'ask'>;
   /** Asked when the object cannot answer: one direct call, within the isolate's own bulkhead (faults #105). */
   readonly direct: ChromaSource;
   readonly bulkhead: Bulkhead;
@@ -21,7 +19,7 @@ export interface ObjectSourceOptions {
   readonly timeoutMs: number;
 }
 
-export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
+export function createObjectSource(options: ObjectSourceOptions): ChromaSource {
   const { stubOf, direct, bulkhead, timeoutMs } = options;
   return {
     async ask(id, signal) {
@@ -34,12 +32,36 @@ export function createObjectSource(options: ObjectSourceOptions): ObjectSource {
       }
       return sourcedOf(id, reply);
     },
+  };
+}
+
+/** What objects know, without a question to upstream. */
+export interface ObjectMemory {
+  /** As {@link ObjectStub.recall}; never rejects. */
+  recall(id: InvocationId): Promise<Sourced | undefined>;
+  /** As {@link ObjectStub.purge}; rejects with `store_unavailable`. */
+  purge(id: InvocationId): Promise<void>;
+}
+
+/** @param timeoutMs as in {@link ObjectSourceOptions} */
+export function createObjectMemory(
+  stubOf: (id: InvocationId) => Pick<ObjectStub, 'recall' | 'purge'>,
+  timeoutMs: number,
+): ObjectMemory {
+  return {
     async recall(id) {
       try {
         const reply = await within(stubOf(id).recall(id), timeoutMs, () => undefined);
         return reply === undefined ? undefined : sourcedOf(id, reply);
       } catch {
         return undefined; // the caller has its refusal already
+      }
+    },
+    async purge(id) {
+      try {
+        await within(stubOf(id).purge(id), PURGE_MS, tooSlow);
+      } catch (cause) {
+        throw new Failure('store_unavailable', { cause });
       }
     },
   };

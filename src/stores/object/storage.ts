@@ -38,6 +38,9 @@ export function createObjectStore(storage: ObjectStorage, lifetimes: Lifetimes):
       const value = held === undefined || supersedes(entry, held) ? encodeEntry(id, entry) : undefined;
       if (value !== undefined) storage.put(id, value);
     },
+    async delete(id) {
+      storage.delete(id); // the platform lets no answer out before this is written
+    },
     health: () => ({ tier: 'object', ok: true }),
     close: async () => {},
   };

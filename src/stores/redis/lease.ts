@@ -14,7 +14,7 @@ import { within } from '../../upstream/within.ts';
 import { createLeaseOutcomes, type LeaseOutcome, outcomeOf } from './lease-outcomes.ts';
 import { IN_BACKGROUND, type RedisLink } from './link.ts';
 import { ACQUIRE, RENEW, SETTLE } from './scripts.ts';
-import { keepArguments, keyPrefix } from './store.ts';
+import { keepArguments, keyPrefix, leaseKey, markKey } from './store.ts';
 import type { AclRule } from './trouble.ts';
 
 export interface LeaseOptions {
@@ -52,7 +52,6 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   const prefix = keyPrefix(options.partition);
   const outcomes = createLeaseOutcomes(link, `${prefix}outcomes`, now);
   const inFlightFreshMs = String(lifetimes['in-flight'].freshMs);
-  const leaseKey = (id: InvocationId) => `${prefix}${id}:lease`;
 
   async function ask(id: InvocationId): Promise<Sourced> {
     if (!link.isUp() || NEEDED.some(link.lacks)) return source.ask(id);
@@ -64,9 +63,9 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
       try {
         const leftMs = deadlineAt - performance.now();
         if (leftMs <= 0) waitedTooLong();
-        const heldMs = await acquire(id, owner);
+        const { heldMs, mark } = await acquire(id, owner);
         if (heldMs === undefined || heldMs === 0) {
-          const load = heldMs === 0 ? lead(id, owner) : source.ask(id);
+          const load = heldMs === 0 ? lead(id, owner, mark) : source.ask(id);
           // A load that was taken over late goes on for the others; this caller's time is up.
           return await (waited ? within(load, leftMs, waitedTooLong) : load);
         }
@@ -83,28 +82,28 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   }
 
   /** Step 3, the owner's part. */
-  async function lead(id: InvocationId, owner: string): Promise<Sourced> {
+  async function lead(id: InvocationId, owner: string, mark: string): Promise<Sourced> {
+    const renewing = { keys: [leaseKey(prefix, id)], arguments: [owner, String(LEASE_MS)] };
     const renewal = setInterval(() => {
-      link
-        .write((client) => client.eval(RENEW, { keys: [leaseKey(id)], arguments: [owner, String(LEASE_MS)] }))
-        .catch(() => {});
+      link.write((client) => client.eval(RENEW, renewing)).catch(() => {});
     }, RENEW_MS).unref();
+    const settle = (outcome: LeaseOutcome, entry?: Entry) => settleLease(id, owner, mark, outcome, entry);
     try {
       const known = await fresh(id);
       if (known) {
-        settle(id, owner, { outcome: 'stored' });
+        settle({ outcome: 'stored' });
         return sourced(known, 'hit', true);
       }
       const own = await source.ask(id);
       const { answer, answeredAt } = own;
       if (answer.kind === 'missing') {
-        settle(id, owner, { outcome: 'missing', answeredAt });
+        settle({ outcome: 'missing', answeredAt });
         return own;
       }
-      settle(id, owner, { outcome: 'stored' }, createEntry(answer, answeredAt, lifetimes));
+      settle({ outcome: 'stored' }, createEntry(answer, answeredAt, lifetimes));
       return { ...own, stored: true };
     } catch (thrown) {
-      settle(id, owner, outcomeOf(asFailure(thrown)));
+      settle(outcomeOf(asFailure(thrown)));
       throw thrown;
     } finally {
       clearInterval(renewal);
@@ -112,18 +111,32 @@ export function leased(source: InvocationSource, options: LeaseOptions): Invocat
   }
 
   /** `undefined`: Redis is of no help. 0: ours. Else how long another process's lease still runs, ms. */
-  async function acquire(id: InvocationId, owner: string): Promise<number | undefined> {
-    const lease = { keys: [leaseKey(id)], arguments: [owner, String(LEASE_MS)] };
-    return link.write((client) => client.eval(ACQUIRE, lease)).then(Number, () => undefined);
+  async function acquire(id: InvocationId, owner: string): Promise<{ heldMs?: number; mark: string }> {
+    const lease = {
+      keys: [leaseKey(prefix, id), markKey(prefix, id)],
+      arguments: [owner, String(LEASE_MS)],
+    };
+    try {
+      const reply = (await link.write((client) => client.eval(ACQUIRE, lease))) as [number, string];
+      return { heldMs: Number(reply[0]), mark: String(reply[1]) };
+    } catch {
+      return { mark: '' };
+    }
   }
 
   /** Not waited for: our own callers have their answer, and the others hear or look again. */
-  function settle(id: InvocationId, owner: string, outcome: LeaseOutcome, entry?: Entry): void {
+  function settleLease(
+    id: InvocationId,
+    owner: string,
+    mark: string,
+    outcome: LeaseOutcome,
+    entry?: Entry,
+  ): void {
     const kept = (entry && keepArguments(id, entry, now())) ?? ['', inFlightFreshMs, ''];
     const missingAt = outcome.outcome === 'missing' ? String(outcome.answeredAt) : '';
     const settling = {
-      keys: [prefix + id, leaseKey(id)],
-      arguments: [owner, outcomes.channel, outcomes.message(id, outcome), ...kept, missingAt],
+      keys: [prefix + id, markKey(prefix, id), leaseKey(prefix, id)],
+      arguments: [owner, outcomes.channel, outcomes.message(id, outcome), ...kept, missingAt, mark],
     };
     link.write((client) => client.eval(SETTLE, settling), IN_BACKGROUND).catch(() => {});
   }

@@ -18,6 +18,8 @@ type Row = readonly [id: InvocationId, text: string];
 export interface Batch {
   readonly puts: readonly Row[];
   readonly drops: readonly (readonly [id: InvocationId, bytes: Uint8Array])[];
+  /** Deleted before anything is put. */
+  readonly purges: readonly InvocationId[];
 }
 
 export interface Backlog {
@@ -27,6 +29,8 @@ export interface Backlog {
   put(id: InvocationId, entry: Entry): boolean;
   /** A row to delete if it still holds these bytes; false when there is nothing more to do for it. */
   drop(id: InvocationId, bytes: Uint8Array): boolean;
+  /** A row to delete, whatever it holds, and what waits to be put for it; resolves when that is committed. */
+  purge(id: InvocationId): Promise<void>;
   /** Everything that memory holds is to be written, from the beginning. */
   offerHeld(): void;
   /** Memory's entries are not all written yet. */
@@ -42,6 +46,10 @@ export interface Backlog {
 export function createBacklog(held: () => Iterable<readonly [InvocationId, Entry]>): Backlog {
   const puts = new Map<InvocationId, { readonly entry: Entry; readonly text: string }>();
   const drops = new Map<InvocationId, Uint8Array>();
+  /** Told when it is committed. */
+  const purges = new Map<InvocationId, readonly (() => void)[]>();
+  /** Those of the order that is under way. */
+  let purging: typeof purges = new Map();
   let waitingBytes = 0;
   let offered: Iterator<readonly [InvocationId, Entry]> | undefined;
   let slice: Row[] = [];
@@ -53,7 +61,7 @@ export function createBacklog(held: () => Iterable<readonly [InvocationId, Entry
       const { done, value } = offered.next();
       if (done) offered = undefined;
       else {
-        const text = encodeEntry(...value);
+        const text = purges.has(value[0]) ? undefined : encodeEntry(...value);
         if (text === undefined) continue;
         slice.push([value[0], text]);
         bytes += text.length;
@@ -77,26 +85,44 @@ export function createBacklog(held: () => Iterable<readonly [InvocationId, Entry
       waitingBytes += bytes.length;
       return true;
     },
+    purge(id) {
+      waitingBytes -= puts.get(id)?.text.length ?? 0;
+      puts.delete(id);
+      slice = slice.filter(([offeredId]) => offeredId !== id);
+      return new Promise((resolve) => {
+        purges.set(id, [...(purges.get(id) ?? []), resolve]);
+      });
+    },
     offerHeld() {
       offered = held()[Symbol.iterator]();
       takeSlice();
     },
     isOffering: () => slice.length > 0,
-    isEmpty: () => puts.size + drops.size === 0,
-    next: () => ({
-      puts: [...Array.from(puts, ([id, { text }]) => [id, text] as const), ...slice],
-      drops: [...drops],
-    }),
+    isEmpty: () => puts.size + drops.size + purges.size === 0,
+    next() {
+      purging = new Map(purges);
+      return {
+        puts: [...Array.from(puts, ([id, { text }]) => [id, text] as const), ...slice],
+        drops: [...drops],
+        purges: [...purges.keys()],
+      };
+    },
     written(batch) {
-      for (const [id] of batch.puts) {
-        waitingBytes -= puts.get(id)?.text.length ?? 0;
+      for (const [id, text] of batch.puts) {
+        if (puts.get(id)?.text !== text) continue; // purged meanwhile, and perhaps put anew
+        waitingBytes -= text.length;
         puts.delete(id);
       }
       for (const [id, bytes] of batch.drops) {
         drops.delete(id);
         waitingBytes -= bytes.length;
       }
+      // Memory knows what was purged until somebody hears that it was.
       takeSlice();
+      for (const [id, waiting] of purging) {
+        if (purges.get(id) === waiting) purges.delete(id);
+        for (const tell of waiting) tell();
+      }
     },
   };
 }

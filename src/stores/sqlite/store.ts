@@ -44,8 +44,8 @@ const BUSY_MS = 500;
 const RETRY_MS = { first: 100, last: 5_000 };
 /** An order that takes longer is trouble worth telling, though it may still succeed. */
 const SLOW_MS = 1_000;
-/** What a boot, and a graceful stop, spend on a file that does not answer. */
-const WAIT_MS = { boot: 2_000, close: 8_000 };
+/** What a boot, a purge and a graceful stop spend on a file that does not answer. */
+const WAIT_MS = { boot: 2_000, delete: 2_000, close: 8_000 };
 /** What the thread has after that, to close the file. */
 const THREAD_END_MS = 1_000;
 /** A corrupt file made room for a new one. */
@@ -179,6 +179,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     put(id, entry) {
       if (closed || !backlog.put(id, entry)) return;
       schedule(trouble === undefined ? BATCH_MS : retryMs);
+    },
+    delete(id) {
+      const committed = backlog.purge(id);
+      schedule(0);
+      return within(committed, WAIT_MS.delete, () => {
+        throw new Error('the file does not take it');
+      });
     },
     health: () => health,
     async close() {

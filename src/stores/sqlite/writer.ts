@@ -23,6 +23,8 @@ export interface WriteOrder {
   readonly puts: readonly (readonly [id: string, text: string])[];
   /** Rows whose bytes did not add up: deleted only while they still hold these very bytes. */
   readonly drops: readonly (readonly [id: string, bytes: Uint8Array])[];
+  /** Rows to delete, whatever they hold, before anything is put. */
+  readonly purges: readonly string[];
   /** The generation of the file that a reader found corrupt, if it did. */
   readonly corrupt?: number | undefined;
   /**
@@ -88,13 +90,15 @@ function write(order: WriteOrder): WriterReply {
   }
 }
 
-function commit({ puts, drops }: WriteOrder): void {
+function commit({ puts, drops, purges }: WriteOrder): void {
   const open = file.database();
-  if (puts.length + drops.length === 0) return;
+  if (puts.length + drops.length + purges.length === 0) return;
   open.exec('BEGIN IMMEDIATE');
   try {
     const drop = open.prepare(`DELETE FROM ${TABLE} WHERE partition = ? AND id = ? AND ${READ_VALUE} = ?`);
     for (const [id, bytes] of drops) drop.run(partition, id, bytes);
+    const purge = open.prepare(`DELETE FROM ${TABLE} WHERE partition = ? AND id = ?`);
+    for (const id of purges) purge.run(partition, id);
     // Only terminal answers come here, so "never replace a row" is the whole of the compare-and-set.
     const put = open.prepare(`INSERT INTO ${TABLE} VALUES (?, ?, ?) ON CONFLICT DO NOTHING`);
     for (const [id, text] of puts) put.run(partition, id, Buffer.from(text));

@@ -21,6 +21,7 @@ const NOT_ON: Readonly<Record<Gateway['runtime'], Partial<Record<ErrorCode, stri
     upstream_tls:
       'the platform does not tell a failed handshake from a failed connection: upstream_unavailable',
     overloaded: 'concurrency is an object’s own there, and an object asks for one id only',
+    store_unavailable: 'an object’s storage is part of the platform: when it is away, so is the object',
     shutting_down: 'a Worker is not told of its end',
   },
 };
@@ -43,11 +44,12 @@ const ENVS = {
   guarded: GRANT_ENV,
   unverifiable: { AUTH: 'grant', GRANT_JWKS_URL: 'http://127.0.0.1:9/jwks' },
   narrow: { UPSTREAM_MAX_CONCURRENCY: '1' },
+  storeless: { ...GRANT_ENV, CACHE_STORE_URL: 'redis://127.0.0.1:9' },
   broken: {},
   tls: {},
 } as const satisfies Record<string, Env>;
 type Name = keyof typeof ENVS;
-const ONLY_NODE: readonly Name[] = ['narrow', 'tls'];
+const ONLY_NODE: readonly Name[] = ['narrow', 'storeless', 'tls'];
 
 describe.each(RUNTIMES)('errors for a browser on %s', (runtime) => {
   const simulator = createSimulator({ token: TOKEN });
@@ -131,6 +133,13 @@ describe.each(RUNTIMES)('errors for a browser on %s', (runtime) => {
         simulator.release({ id: held });
         expect((await first).status).toBe(200);
         return second;
+      },
+    ],
+    store_unavailable: [
+      503,
+      () => {
+        const headers = bearer(grantFor('*', { purge: true }));
+        return fromApp('storeless', newId(), { method: 'DELETE', headers });
       },
     ],
     shutting_down: [503, () => late(at('narrow'))],

@@ -35,6 +35,8 @@ function appWith(change: Partial<AppDeps>): App {
       stores: [],
     }),
     known: () => undefined,
+    recall: async () => undefined,
+    purge: async () => {},
     openWatch: () => () => () => {},
     places: createPlaces(1, () => 0),
     streamLifetimeMs: 1_000,

@@ -79,6 +79,7 @@ describe('the life of a job', () => {
     const store: Store = {
       get: async () => undefined,
       put: (_id, entry) => void puts.push(entry),
+      delete: async () => {},
       health: () => ({ tier: 'sqlite', ok: false }),
       close: async () => {},
     };

@@ -4,7 +4,7 @@ import type { Sourced } from '../../../../src/domain/answer.ts';
 import { ERROR_CODES, Failure, termsOf } from '../../../../src/domain/errors.ts';
 import type { InvocationId } from '../../../../src/domain/job.ts';
 import { createObjectReplies, type ObjectReply } from '../../../../src/stores/object/protocol.ts';
-import { createObjectSource } from '../../../../src/stores/object/source.ts';
+import { createObjectMemory, createObjectSource } from '../../../../src/stores/object/source.ts';
 import { createBulkhead } from '../../../../src/upstream/bulkhead.ts';
 import { createGuard } from '../../../../src/upstream/guard.ts';
 import { COMPLETE, jobOf, newId } from '../../../support/jobs.ts';
@@ -32,8 +32,9 @@ function sourceOf(
   recall: (id: InvocationId) => Promise<ObjectReply | undefined> = async () => undefined,
 ) {
   const bulkhead = createBulkhead({ slots: SLOTS, queue: 0, queueTimeoutMs: 0 });
-  const source = createObjectSource({
-    stubOf: () => ({ ask, recall }),
+  const { recall: recallBy } = createObjectMemory(() => ({ recall, purge: async () => {} }), TIMEOUT_MS);
+  const chroma = createObjectSource({
+    stubOf: () => ({ ask }),
     direct: {
       async ask(id) {
         directCalls.push(id);
@@ -44,7 +45,7 @@ function sourceOf(
     bulkhead,
     timeoutMs: TIMEOUT_MS,
   });
-  return { source, bulkhead };
+  return { source: { ...chroma, recall: recallBy }, bulkhead };
 }
 
 /** What workerd throws: a plain error with flags, never one of ours. */
