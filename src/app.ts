@@ -93,8 +93,8 @@ export function createApp(deps: AppDeps): App {
     const segment = c.req.path.slice(LOOKUP_PREFIX.length);
     const exchange = responder.open(c.req.method, segment === EVENTS ? EVENTS_PATH : LOOKUP_ROUTE, header);
     if (exchange.method === 'DELETE' && segment !== EVENTS) {
-      const answered = answerPurge(exchange, segment, header);
-      return answered.then((reply) => (reply ? respond(c, reply) : otherMethod(c, exchange)));
+      const purged = answerPurge(exchange, segment, header);
+      return purged.then((reply) => (reply === undefined ? otherMethod(c, exchange) : respond(c, reply)));
     }
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return otherMethod(c, exchange);
     const answer =
@@ -187,8 +187,7 @@ function rawPathOf(request: Request): string {
   const start = url.indexOf('/', url.indexOf('//') + 2);
   const end = url.indexOf('?', start);
   const path = url.slice(start, end === -1 ? undefined : end);
-  // Node's adapter and the platform normalise dot segments (WHATWG URL); workerd by itself does not.
-  // A host that no URL can have, as an empty one, must not matter either: only the path is parsed.
+  // Node's adapter and the platform normalise dot segments (WHATWG URL); workerd by itself does not. The host does not matter.
   return DOT_SEGMENT.test(path) ? new URL(`http://gateway${path}`).pathname : path;
 }
 

@@ -21,6 +21,7 @@ What it covers (repeat at will; a job is covered when any of them covers it):
 
 How long, and for whom:
   -e, --expires DURATION   required; 90s, 15m, 12h, 7d, up to 366d
+      --purge              what it covers may be purged too: for a back end, never for a page
       --subject TEXT       sub: whom it is for
       --audience TEXT      aud: the gateway's GRANT_AUDIENCE (default chroma-sync-gateway)
       --issuer TEXT        iss: the gateway's GRANT_ISSUER

@@ -22,6 +22,7 @@ const CONTRACT = {
   upstream_timeout: [504, 2, true],
   too_many_watches: [429, 5, true],
   overloaded: [503, [1, 3], true],
+  store_unavailable: [503, 2, true],
   shutting_down: [503, 1, true],
   auth_unavailable: [503, 5, true],
   internal: [500, undefined, true],
