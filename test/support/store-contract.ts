@@ -27,6 +27,8 @@ export interface StoreTraits {
   readonly partitions: boolean;
   /** Keeps nothing that is put after `close`. */
   readonly letsGo: boolean;
+  /** A plain put after a delete is kept at once; in a fleet only what was asked for after it (its lease tells). */
+  readonly keepsAfterDelete: boolean;
   /** The largest value that the place itself takes. */
   readonly maxWrittenBytes: number;
 }
@@ -89,6 +91,35 @@ export function describeStore(traits: StoreTraits, makePlace: () => Promise<Stor
     expect(after).toEqual(entry);
     expect(after?.etag).toBe(entry.etag);
     expect(deleteAtOf(after!)).toBe(Infinity);
+  });
+
+  it('#199 forgets what is deleted, for good and for everybody, and keeps what is put after that', async () => {
+    const [ours, theirs] = [await open(), await open()];
+    const id = newId();
+    const other = newId();
+    ours.put(other, entryOf(other, COMPLETE));
+    ours.put(id, entryOf(id, FAILED));
+    await seen(theirs, id);
+    await theirs.delete(id);
+    expect([await ours.get(id), await theirs.get(id)]).toEqual([undefined, undefined]);
+    expect(await seen(ours, other)).toBeDefined();
+    await Promise.all([ours.close(), theirs.close()]);
+    const later = await open();
+    expect(await later.get(id)).toBeUndefined();
+    await later.delete(id); // nothing is there: done
+    if (!traits.keepsAfterDelete) return;
+    later.put(id, entryOf(id, COMPLETE));
+    expect((await seen(await open(), id))?.answer).toMatchObject({ status: 'complete' });
+  });
+
+  it('#199 a put that still waits does not outlive a delete', async () => {
+    const store = await open();
+    const id = newId();
+    store.put(id, entryOf(id, FAILED));
+    await store.delete(id);
+    expect(await store.get(id)).toBeUndefined();
+    await store.close();
+    expect(await (await open()).get(id)).toBeUndefined();
   });
 
   it('reads its own put at once or a moment later, never something else', async () => {

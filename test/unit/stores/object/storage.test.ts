@@ -38,6 +38,7 @@ describe('the object store keeps the contract of a durable tier', () => {
     partitions: false,
     // Nobody closes it: the platform ends an object without a word.
     letsGo: false,
+    keepsAfterDelete: true,
     // The platform refuses 10 MB itself: SQLITE_TOOBIG at 2.2 million bytes.
     maxWrittenBytes: 2_000_000,
   };

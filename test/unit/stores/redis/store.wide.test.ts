@@ -68,7 +68,13 @@ describeWithRedis('the Redis tier', () => {
 
   describe('keeps the contract of a durable tier', () => {
     describeStore(
-      { inFlight: true, partitions: true, letsGo: true, maxWrittenBytes: 10_000_000 },
+      {
+        inFlight: true,
+        partitions: true,
+        letsGo: true,
+        keepsAfterDelete: false,
+        maxWrittenBytes: 10_000_000,
+      },
       async () => {
         await redis.command('FLUSHALL');
         const client = await redis.client();
@@ -113,7 +119,10 @@ describeWithRedis('the Redis tier', () => {
           const { entry, kept } = pool[Math.floor(Math.random() * pool.length)]!;
           const expected = held === undefined || supersedes(entry, held) ? 1 : 0;
           if (expected === 1) held = entry;
-          steps.push({ expected, reply: client.eval(KEEP, { keys: [key], arguments: kept }) });
+          steps.push({
+            expected,
+            reply: client.eval(KEEP, { keys: [key, 'csg-test:mark'], arguments: kept }),
+          });
         }
         for (const { expected, reply } of steps) if ((await reply) !== expected) wrong++;
         expect(decodeEntry(id, await client.get(key), lifetimes)).toEqual(held);

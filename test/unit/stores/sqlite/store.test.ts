@@ -26,7 +26,7 @@ const SLACK_MS = 5_000;
 
 describe('the SQLite store keeps the contract of a durable tier', () => {
   describeStore(
-    { inFlight: false, partitions: true, letsGo: true, maxWrittenBytes: 10_000_000 },
+    { inFlight: false, partitions: true, letsGo: true, keepsAfterDelete: true, maxWrittenBytes: 10_000_000 },
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'csg-sqlite-'));
       const path = join(folder, 'cache.db');
