@@ -61,7 +61,7 @@ it('a page that is shown again and again leaves a grant that is on its way alone
 });
 
 it.each([
-  ['ended at once', (call: Call) => void call.begin('retry: 2000\n\n').end()],
+  ['ended at once', (call: Call) => call.begin('retry: 2000\n\n').end()],
   [
     'cut after 4 s',
     (call: Call) => {
