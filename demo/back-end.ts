@@ -63,7 +63,7 @@ export async function startBackEnd(port: number): Promise<BackEnd> {
     if (method === 'POST' && headers.origin !== origin) return text(response, 403, 'Not from this page.');
     if (routes === undefined) return text(response, 503, 'The demo starts.');
     const { pathname, searchParams } = new URL(request.url ?? '/', origin);
-    const route = routes.get(`${method} ${pathname}`);
+    const route = routes.get(`${method === 'HEAD' ? 'GET' : method} ${pathname}`);
     if (route === undefined) return text(response, 404, 'Not found.');
     await route(response, request, searchParams);
   }

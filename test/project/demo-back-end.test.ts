@@ -176,6 +176,12 @@ describe('its own page', () => {
   });
 });
 
+it('answers HEAD as GET, without the body', async () => {
+  open();
+  const { status, headers, text } = await send('HEAD', '/');
+  expect([status, headers['content-type'], text]).toEqual([200, expect.stringContaining('text/html'), '']);
+});
+
 it('answers 503 until there is something to see', async () => {
   expect((await send('GET', '/')).status).toBe(503);
   open();
