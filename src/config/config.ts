@@ -6,8 +6,10 @@ import { hkdfSync } from 'node:crypto';
 import type { LifetimeOptions } from '../domain/lifetime.ts';
 import { LOG_LEVELS, type LogLevel } from '../telemetry/log.ts';
 import { type AuthConfig, authWarnings, parseAuth } from './auth.ts';
+import { bareHost } from './bare-host.ts';
 import { ConfigError } from './config-error.ts';
 import { createEnvironment, type Environment, type ReadFile, type Runtime } from './environment.ts';
+import { type MetricsConfig, metricsWarnings, parseMetrics } from './metrics.ts';
 import { parseOrigins } from './origin.ts';
 import { parseToken } from './secret.ts';
 import { parseStore, type StoreConfig, storePasswordOf } from './store.ts';
@@ -33,6 +35,8 @@ export interface Config {
   readonly watchMax: number;
   /** Upstream calls per second. */
   readonly watchRate: number;
+  /** The second listener; `undefined`: there is none. */
+  readonly metrics: MetricsConfig | undefined;
   /** Everything that must never show in a log line. */
   readonly secrets: readonly string[];
   /** What an operator should see once, at the start: fixed texts that name variables, never a value. */
@@ -57,11 +61,12 @@ export function parseConfig(
   const upstream = parseUpstream(environment);
   const store = parseStore(environment);
   const auth = parseAuth(environment, host);
+  const port = whole('PORT');
   const config: Config = {
     token,
     upstream,
-    host: host.replace(/^\[(.*)\]$/, '$1'),
-    port: whole('PORT'),
+    host: bareHost(host),
+    port,
     lifetimes: {
       inFlightTtlMs: whole('CACHE_IN_FLIGHT_TTL_MS'),
       notFoundTtlMs: whole('CACHE_NOT_FOUND_TTL_MS'),
@@ -76,12 +81,13 @@ export function parseConfig(
     shutdownDelayMs: whole('SHUTDOWN_DELAY_MS'),
     watchMax: whole('WATCH_MAX'),
     watchRate: whole('WATCH_RATE'),
+    metrics: parseMetrics(environment, port),
     secrets: [
       token,
       ...(auth.kind === 'grant' && 'secrets' in auth.keys ? auth.keys.secrets : []),
       ...storePasswordOf(store),
     ],
-    warnings: authWarnings(environment, auth),
+    warnings: [...authWarnings(environment, auth), ...metricsWarnings(environment)],
   };
   if (problems().length > 0) throw new ConfigError(problems());
   return config;

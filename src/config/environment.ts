@@ -5,6 +5,7 @@
 import { isLoopbackAddress } from '../domain/loopback.ts';
 import { distanceOf, nearest } from './nearest.ts';
 import {
+  type BoundedName,
   type TextDefaultName,
   VARIABLE_NAMES,
   VARIABLES,
@@ -20,12 +21,14 @@ export type Runtime = 'node' | 'workers' | 'mounted';
 export type ReadFile = (path: string) => string;
 
 /** A name that begins so is one of ours, or a typo (contract §3). */
-const OUR_PREFIXES = /^(CACHE|UPSTREAM|GRANT|CORS|WATCH)_/;
+const OUR_PREFIXES = /^(CACHE|UPSTREAM|GRANT|CORS|WATCH|METRICS)_/;
 /** What Kubernetes injects for a Service that happens to have one of our names. */
 const INJECTED = /_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)$/;
 
 /** What a slip of the finger changes at most. */
 const MAX_EDITS = 2;
+/** Those that a guest reads. */
+const GUEST_NAMES = VARIABLE_NAMES.filter((name) => !(VARIABLES[name] as Variable).isCommandOnly);
 
 /** Where the variables come from. */
 export interface EnvironmentOptions {
@@ -45,6 +48,8 @@ export interface Environment {
   textOrDefault(name: TextDefaultName): string;
   /** A decimal whole number within the table's bounds; else its default, and a problem if something was set. */
   whole(name: WholeName): number;
+  /** The same of a variable that may stay unset. */
+  wholeIfSet(name: BoundedName): number | undefined;
   /** `https:`, or `http:` on a loopback host; no credentials. `undefined`: not set, or a problem. */
   url(name: 'UPSTREAM_URL' | 'GRANT_JWKS_URL'): URL | undefined;
   /** Adds a problem: fixed words, never a value. */
@@ -70,14 +75,17 @@ export function createEnvironment({ env, runtime, readFile }: EnvironmentOptions
   function bad(name: VariableName, problem: string): void {
     problems.push(`${name}: ${problem}`);
   }
-  function whole(name: WholeName): number {
-    const { default: unset, min, max } = VARIABLES[name];
+  function wholeIfSet(name: BoundedName): number | undefined {
+    const { min, max } = VARIABLES[name];
     const value = text(name);
-    if (value === undefined) return unset;
+    if (value === undefined) return undefined;
     const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
     if (number >= min && number <= max) return number;
     bad(name, `must be a whole number from ${min} to ${max}`);
-    return unset;
+    return undefined;
+  }
+  function whole(name: WholeName): number {
+    return wholeIfSet(name) ?? VARIABLES[name].default;
   }
   function url(name: 'UPSTREAM_URL' | 'GRANT_JWKS_URL'): URL | undefined {
     const value = name === 'UPSTREAM_URL' ? textOrDefault(name) : text(name);
@@ -92,7 +100,7 @@ export function createEnvironment({ env, runtime, readFile }: EnvironmentOptions
     return undefined;
   }
 
-  return { runtime, readFile, text, textOrDefault, whole, url, bad, problems: () => problems };
+  return { runtime, readFile, text, textOrDefault, whole, wholeIfSet, url, bad, problems: () => problems };
 }
 
 function isNotOurs(name: string): boolean {
@@ -101,7 +109,7 @@ function isNotOurs(name: string): boolean {
 
 /** An application has variables of its own, and some begin as ours do: only what is plainly meant for us is a typo. */
 function isNearlyOurs(name: string): boolean {
-  return isNotOurs(name) && VARIABLE_NAMES.some((ours) => distanceOf(name, ours) <= MAX_EDITS);
+  return isNotOurs(name) && GUEST_NAMES.some((ours) => distanceOf(name, ours) <= MAX_EDITS);
 }
 
 function typoProblem(name: string): string {

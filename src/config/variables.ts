@@ -51,6 +51,8 @@ export const VARIABLES = {
   SHUTDOWN_DELAY_MS: { default: 0, min: 0, max: MAX_TIMER_MS, isNodeOnly: true, isCommandOnly: true },
   WATCH_MAX: { default: 10_000, min: 0, max: MAX_WHOLE },
   WATCH_RATE: { default: 50, min: 1, max: MAX_WHOLE, isNodeOnly: true },
+  METRICS_PORT: { unset: 'off', min: 1, max: 65_535, isNodeOnly: true, isCommandOnly: true },
+  METRICS_HOST: { default: '127.0.0.1', isNodeOnly: true, isCommandOnly: true },
 } as const satisfies Readonly<Record<string, Variable>>;
 
 export type VariableName = keyof typeof VARIABLES;
@@ -104,6 +106,10 @@ export const MEANINGS: Readonly<Record<VariableName, string>> = {
   WATCH_RATE:
     'upstream calls per second that watching may cause, per process, in bursts of up to four times as many; beyond ' +
     'it watched jobs are asked about less often',
+  METRICS_PORT:
+    'a second listener with `/metrics` for Prometheus, `/healthz` and `/readyz`, for everybody who reaches it; never ' +
+    'the port of `PORT`',
+  METRICS_HOST: 'the name or address that the second listener listens on',
 };
 
 /** The variables that have these properties, by name. */
@@ -112,6 +118,9 @@ type NameWith<Properties> = {
 }[VariableName];
 
 /** Variables that hold a whole number within bounds. */
+export type BoundedName = NameWith<{ min: number; max: number }>;
+
+/** Those of them that have a fixed default. */
 export type WholeName = NameWith<{ default: number; min: number; max: number }>;
 
 /** Variables that hold a text and have a fixed default. */

@@ -3,6 +3,7 @@
  * through a proxy, whatever the environment says of one.
  */
 import { Agent, get } from 'node:http';
+import { bareHost } from '../config/bare-host.ts';
 import { VARIABLES } from '../config/variables.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -34,7 +35,7 @@ export function askHealth(env: Readonly<Record<string, string | undefined>>): Pr
 
 /** Who listens everywhere is asked on loopback. */
 function reachable(host: string): string {
-  const bare = host.replace(/^\[(.*)\]$/, '$1');
+  const bare = bareHost(host);
   if (bare === '0.0.0.0') return '127.0.0.1';
   return bare === '::' ? '::1' : bare;
 }

@@ -32,6 +32,7 @@ describe('defaults (contract §3)', () => {
       shutdownDelayMs: 0,
       watchMax: 10_000,
       watchRate: 50,
+      metrics: undefined,
       secrets: [CANARY],
       warnings: [],
     } satisfies Config);

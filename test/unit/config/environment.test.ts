@@ -21,6 +21,8 @@ describe('names', () => {
     ['GRANT_JWKS_URI', 'GRANT_JWKS_URL'],
     ['CORS_ORIGIN', 'CORS_ORIGINS'],
     ['CORS_ALLOWED_ORIGINS', 'CORS_ORIGINS'],
+    ['METRICS_PROT', 'METRICS_PORT'],
+    ['METRICS_ADDRESS', 'METRICS_PORT'],
   ])('#127 %s is a typo, and %s was meant', (typo, meant) => {
     for (const runtime of ['node', 'workers'] as const) {
       expect(problemsOf({ [typo]: 'CANARY' }, { runtime })).toEqual([
@@ -28,7 +30,7 @@ describe('names', () => {
       ]);
     }
   });
-  it.each(['CACHE', 'UPSTREAM_REDIS', 'GRANT', 'CORS_PROXY'])(
+  it.each(['CACHE', 'UPSTREAM_REDIS', 'GRANT', 'CORS_PROXY', 'METRICS'])(
     'what Kubernetes injects for a service like %s is none',
     (service) => {
       const ends = ['SERVICE_HOST', 'SERVICE_PORT', 'SERVICE_PORT_REDIS', 'PORT', 'PORT_6379_TCP'];
