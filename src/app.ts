@@ -10,7 +10,7 @@ import { Failure } from './domain/errors.ts';
 import type { Authenticate } from './grant/authenticate.ts';
 import { createAdmission } from './http/admission.ts';
 import { METHODS, PREFLIGHT_HEADERS } from './http/cors.ts';
-import { createEvents } from './http/events.ts';
+import { createEvents, type EventsOptions } from './http/events.ts';
 import type { Exchange, FinishedReply, HeaderReader, WhenLeft } from './http/exchange.ts';
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
 import type { Life } from './http/life.ts';
@@ -20,6 +20,7 @@ import { readableOf } from './http/readable.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
 import type { StreamReply } from './http/stream-reply.ts';
 import { createWaits } from './http/wait.ts';
+import { LOOKUP_ROUTE } from './telemetry/log.ts';
 import type { Places } from './watch/places.ts';
 import type { OpenWatch } from './watch/watch.ts';
 
@@ -42,7 +43,8 @@ export interface AppDeps
   extends Runtime,
     ResponderOptions,
     Pick<ReadThrough, 'lookup' | 'known'>,
-    Pick<PurgeOptions, 'recall' | 'purge'> {
+    Pick<PurgeOptions, 'recall' | 'purge'>,
+    Pick<EventsOptions, 'counters'> {
   readonly authenticate?: Authenticate | undefined;
   readonly openWatch: OpenWatch;
   readonly places: Places;
@@ -53,6 +55,8 @@ export interface AppDeps
 
 export interface App {
   readonly fetch: Hono['fetch'];
+  /** What `/readyz` tells. */
+  health(): Health;
   /** A GET of a lookup's plain form, for a runtime that can write a reply by itself; never throws or rejects. */
   lookup(segment: string, header: HeaderReader, whenLeft: WhenLeft): FinishedReply | Promise<FinishedReply>;
   /** The same of a stream. */
@@ -68,7 +72,6 @@ export interface App {
 
 /** Where a lookup lives; its last segment is the id. */
 export const LOOKUP_PREFIX = '/api/v1/invocations/';
-const LOOKUP_ROUTE = '/api/v1/invocations/{id}';
 /** In an id's place, and no UUID. */
 const EVENTS = 'events';
 /** Where a stream lives. */
@@ -79,6 +82,7 @@ export function createApp(deps: AppDeps): App {
   const { life, pathOf = (path) => path } = deps;
   const responder = createResponder(deps);
   const admit = createAdmission({ ...deps, responder });
+  const health = (): Health => ({ draining: life.phase() !== 'serving', ...deps.health() });
   const holdWait = createWaits({ ...deps, ...life });
   const answerLookup = createLookups({ ...deps, ...life, responder, admit, holdWait });
   const answerEvents = createEvents({ ...deps, responder, admit });
@@ -110,8 +114,7 @@ export function createApp(deps: AppDeps): App {
     route(path, (c) => {
       const exchange = responder.open(c.req.method, path, headerReaderOf(c));
       if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return otherMethod(c, exchange);
-      const health = { draining: life.phase() !== 'serving', ...deps.health() };
-      const reply = render(responder.headers(exchange), health);
+      const reply = render(responder.headers(exchange), health());
       return respond(c, responder.finish(exchange, reply, { isProbe: true }));
     });
   }
@@ -166,6 +169,7 @@ export function createApp(deps: AppDeps): App {
 
   return {
     fetch: app.fetch,
+    health,
     lookup: (segment, header, whenLeft) =>
       answerLookup(responder.open('GET', LOOKUP_ROUTE, header), segment, header, whenLeft),
     events: (query, header) => answerEvents(responder.open('GET', EVENTS_PATH, header), query, header),

@@ -18,7 +18,8 @@ import { VERSION } from './domain/version.ts';
 import { type Authenticate, createAuthenticator } from './grant/authenticate.ts';
 import { createKeySet } from './grant/key-set.ts';
 import { createCorsPolicy } from './http/cors.ts';
-import type { Health } from './http/health.ts';
+import type { Health, LogHealth } from './http/health.ts';
+import { type Counters, countingLog } from './telemetry/counting-log.ts';
 import { createLog, type Log } from './telemetry/log.ts';
 import { createUpstreamLog, type LastTold } from './telemetry/upstream-log.ts';
 import { createBulkhead } from './upstream/bulkhead.ts';
@@ -64,6 +65,8 @@ export interface LookupParts extends Memory {
   readonly tiersBehind?: readonly StoreHealth[] | undefined;
   /** When a 404 that is not Chroma's was last logged, if several share one log. */
   readonly foreign?: LastTold | undefined;
+  /** Where all that happens is counted, if anywhere. */
+  readonly counters?: Counters | undefined;
 }
 
 export interface Lookups extends Omit<ReadThrough, 'recall' | 'forget'> {
@@ -72,12 +75,12 @@ export interface Lookups extends Omit<ReadThrough, 'recall' | 'forget'> {
   /** Everybody's: one poller per watched job. */
   readonly watch: Watch;
   /** Present values for `/readyz`. */
-  health(): Omit<Health, 'draining' | 'watches'>;
+  health(): Pick<Health, 'upstream' | 'stores'>;
 }
 
 /** From a configuration to answers about invocations: upstream, guard, tiers, read-through. */
 export function composeLookups(config: Config, parts: LookupParts): Lookups {
-  const { log, transport, coalesce, lifetimes, store, foreign, tiersBehind = [] } = parts;
+  const { log, transport, coalesce, lifetimes, store, foreign, counters, tiersBehind = [] } = parts;
   const calls = createUpstreamLog(log, Date.now, foreign);
   const chroma = createChromaSource({
     baseUrl: config.upstream.baseUrl,
@@ -86,7 +89,10 @@ export function composeLookups(config: Config, parts: LookupParts): Lookups {
     transport,
     secrets: scanFor([config.token]),
     now: Date.now,
-    report: calls.report,
+    report(call, answer) {
+      calls.report(call);
+      counters?.upstreamCall(call, answer);
+    },
   });
   const guard = parts.guard?.(chroma) ?? guardChroma(config, chroma);
   const source = parts.share?.(guard) ?? guard;
@@ -129,6 +135,8 @@ export function composeLookups(config: Config, parts: LookupParts): Lookups {
 export interface GatewayParts extends LookupParts, Runtime {
   /** Where watching happens elsewhere: a watch of each request's own. */
   readonly openWatch?: OpenWatch | undefined;
+  /** How the log is doing, where that is known. */
+  readonly logHealth?: (() => LogHealth) | undefined;
 }
 
 /** The whole gateway as an app, on top of {@link composeLookups}. */
@@ -138,9 +146,10 @@ export function composeGateway(config: Config, parts: GatewayParts): App {
   return createApp({
     ...parts,
     ...lookups,
+    log: parts.counters ? countingLog(parts.log, parts.counters) : parts.log,
     openWatch: parts.openWatch ?? (() => watch),
     places,
-    health: () => ({ ...health(), watches: places.size() }),
+    health: () => ({ ...health(), watches: places.size(), log: parts.logHealth?.() }),
     authenticate: createAuthenticateFor(config.auth),
     cors: createCorsPolicy(config.corsOrigins),
     now: Date.now,

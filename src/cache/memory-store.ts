@@ -26,6 +26,8 @@ export interface Kept {
 export interface MemorySize {
   readonly entries: number;
   readonly bytes: number;
+  /** Entries that others pushed out, since the start. */
+  readonly evictions: number;
 }
 
 export interface MemoryStore {
@@ -43,8 +45,14 @@ export interface MemoryStore {
 
 /** @param maxBytes bound on bodies and overhead together, at least 1 */
 export function createMemoryStore(maxBytes: number): MemoryStore {
+  let evictions = 0;
   const segment = (bytes: number) =>
-    new LRUCache<InvocationId, Entry>({ maxSize: Math.max(1, Math.floor(bytes)) });
+    new LRUCache<InvocationId, Entry>({
+      maxSize: Math.max(1, Math.floor(bytes)),
+      dispose(_entry, _id, reason) {
+        if (reason === 'evict') evictions += 1;
+      },
+    });
   const negatives = segment(maxBytes * NEGATIVE_SHARE);
   const jobs = segment(maxBytes * (1 - NEGATIVE_SHARE));
   const scopes = createSharedScopes();
@@ -86,6 +94,7 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
     size: () => ({
       entries: jobs.size + negatives.size,
       bytes: jobs.calculatedSize + negatives.calculatedSize,
+      evictions,
     }),
   };
 }

@@ -8,7 +8,8 @@ import type { InvocationId, Job } from './job.ts';
 export type Answer = Job | { readonly kind: 'missing' };
 
 /** How an answer came: RFC 9211's `hit`, a forwarded question of our own, another caller's, or stale. */
-export type CacheOutcome = 'hit' | 'miss' | 'collapsed' | 'stale';
+export const CACHE_OUTCOMES = ['hit', 'miss', 'collapsed', 'stale'] as const;
+export type CacheOutcome = (typeof CACHE_OUTCOMES)[number];
 
 /** An answer and the moment at which upstream gave it. The two travel together, so that tiers never add staleness. */
 export interface Answered {

@@ -5,6 +5,7 @@
 import { Failure } from '../domain/errors.ts';
 import { type InvocationId, parseInvocationId } from '../domain/job.ts';
 import type { ShownGrant } from '../grant/authenticate.ts';
+import type { Counters } from '../telemetry/counting-log.ts';
 import type { Places } from '../watch/places.ts';
 import type { OpenWatch } from '../watch/watch.ts';
 import type { Admit } from './admission.ts';
@@ -20,6 +21,8 @@ export interface EventsOptions {
   readonly places: Places;
   readonly openWatch: OpenWatch;
   readonly life: Life;
+  /** Where the events that were sent are counted, if anywhere. */
+  readonly counters?: Pick<Counters, 'event'> | undefined;
   /** The longest that a stream lives, ms; each is drawn up to a tenth shorter. */
   readonly streamLifetimeMs: number;
   /** Epoch ms. */
@@ -53,6 +56,7 @@ const OVERLOADED_RETRY_MS = [10_000, 20_000] as const;
 
 export function createEvents(options: EventsOptions): AnswerEvents {
   const { admit, responder, places, openWatch, life, streamLifetimeMs, now, clock, random } = options;
+  const count: Counters['event'] = (event) => options.counters?.event(event);
 
   function open(
     exchange: Exchange,
@@ -72,6 +76,7 @@ export function createEvents(options: EventsOptions): AnswerEvents {
     const watched = isFull ? NOTHING : ids;
     const lifetimeMs = draw([0.9 * streamLifetimeMs, streamLifetimeMs]);
     const place = places.take(shown?.token, watched, lifetimeMs);
+    const told = withoutHeaders(exchange);
     const feed = createFeed({
       ids: watched,
       grant: shown?.grant,
@@ -82,10 +87,12 @@ export function createEvents(options: EventsOptions): AnswerEvents {
       lifetimeMs,
       now,
       clock,
+      shown: count,
       release: place.release,
       ended(reason, events) {
         stopListening();
-        responder.finish(exchange, SENT, { stream: { reason, events } }).report(true);
+        if (reason !== 'left') count('end');
+        responder.finish(told, SENT, { stream: { reason, events } }).report(true);
       },
     });
     const stopListening = life.whenClosing(() => feed.end('shutdown'));
@@ -106,6 +113,12 @@ export function createEvents(options: EventsOptions): AnswerEvents {
 
   return (exchange, query, header) =>
     admit(exchange, header, (shown) => open(exchange, query, header, shown));
+}
+
+/** For the line at the end: of a stream that may live for minutes no header is kept but the one in its line. */
+function withoutHeaders(exchange: Exchange): Exchange {
+  const traceparent = exchange.header('traceparent');
+  return { ...exchange, header: () => traceparent };
 }
 
 /**

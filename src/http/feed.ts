@@ -133,6 +133,7 @@ class JobsFeed implements Feed {
       const piece = eventOf(this.#options, job, kind);
       if (!hasRoom(waiting, piece)) return 'no room';
       this.#events += 1;
+      this.#options.shown(kind);
       if (noteShown(job, kind)) this.#settle(job);
       return piece;
     }

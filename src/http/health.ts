@@ -6,12 +6,26 @@ import type { GuardHealth } from '../upstream/guard.ts';
 import type { PlacesSize } from '../watch/places.ts';
 import type { Reply, ResponseHeaders } from './exchange.ts';
 
-/** The body of `/readyz`, field by field in docs/operations.md. A sick upstream or store does not make us unready. */
+/** Present values, for `/readyz` and the figures of contract §14; field by field in docs/operations.md. */
 export interface Health {
+  /** A sick upstream or store does not make us unready. */
   readonly draining: boolean;
   readonly upstream: GuardHealth & UpstreamCounts;
   readonly watches: PlacesSize;
+  /** The process's own memory first. */
   readonly stores: readonly (StoreHealth & Partial<MemorySize>)[];
+  /** Where the log is the process's own. */
+  readonly log?: LogHealth | undefined;
+}
+
+export interface LogHealth {
+  /** Lines that could not be written, since the start. */
+  readonly dropped: number;
+}
+
+/** The body of `/readyz`. */
+export interface Readiness extends Omit<Health, 'draining'> {
+  readonly status: 'ready' | 'draining';
 }
 
 /** 200 as long as the process turns; depends on nothing. */
@@ -22,7 +36,8 @@ export function livenessReply(headers: ResponseHeaders): Reply {
 /** 503 only while draining: a balancer must not take the last instance away because upstream is sick. */
 export function readinessReply(headers: ResponseHeaders, health: Health): Reply {
   const { draining, ...rest } = health;
-  return plainJson(draining ? 503 : 200, { status: draining ? 'draining' : 'ready', ...rest }, headers);
+  const body: Readiness = { status: draining ? 'draining' : 'ready', ...rest };
+  return plainJson(draining ? 503 : 200, body, headers);
 }
 
 function plainJson(status: number, value: object, headers: ResponseHeaders): Reply {

@@ -116,7 +116,10 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
       const { exchange, id: invocationId } = question;
       const isRefused = asFailure(failure).code === 'unauthorized'; // its grant ended: upstream has no part in that
       const upstreamMs = now() - exchange.startedAt;
-      const ending = isRefused ? { invocationId } : { invocationId, cache: 'miss' as const, upstreamMs };
+      const wait = waited === undefined ? undefined : ('failed' as const);
+      const ending = isRefused
+        ? { invocationId, wait }
+        : { invocationId, cache: 'miss' as const, upstreamMs, wait };
       return responder.fail(exchange, failure, ending);
     }
   }
@@ -127,12 +130,14 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     const { cache, upstreamMs, entry } = found;
     const { answer } = entry;
     if (!isVisible(shown?.grant, invocationId, answer)) {
-      return responder.refuse(exchange, new Failure('not_found'), { invocationId, cache, upstreamMs });
+      const wait = waited === undefined ? undefined : ('failed' as const);
+      return responder.refuse(exchange, new Failure('not_found'), { invocationId, cache, upstreamMs, wait });
     }
     const headers = responder.headers(exchange);
+    const wait = waited === undefined ? undefined : ('applied' as const);
     if (waited !== undefined) headers['Preference-Applied'] = `wait=${waited}`;
     const reply = jobReply(found, answer, header('if-none-match'), headers, now());
-    return responder.finish(exchange, reply, { invocationId, cache, upstreamMs });
+    return responder.finish(exchange, reply, { invocationId, cache, upstreamMs, wait });
   }
 
   return (exchange, segment, header, whenLeft) => {

@@ -3,7 +3,7 @@
  * one log line when it is handed over, and there is one error exit. Knows no route and no runtime.
  */
 import { asFailure, type Failure } from '../domain/errors.ts';
-import type { Log, RequestEnd } from '../telemetry/log.ts';
+import type { Log, RequestEnd, Route } from '../telemetry/log.ts';
 import type { CorsPolicy } from './cors.ts';
 import { errorReply } from './error-reply.ts';
 import {
@@ -32,7 +32,7 @@ const CALLER_LEFT = 499;
 export type Ending = Partial<Omit<RequestEnd, 'status' | 'code'>>;
 
 export interface Responder {
-  open(method: string, route: string, header: HeaderReader): Exchange;
+  open(method: string, route: Route, header: HeaderReader): Exchange;
   /** The headers of every answer, for one to be completed. */
   headers(exchange: Exchange): ResponseHeaders;
   /** The reply as it goes out; its `report` writes the request's one log line. */
@@ -80,7 +80,7 @@ export function createResponder({ cors, log, now, random }: ResponderOptions): R
   return {
     open(method, route, header) {
       const requestId = requestIdOf(header('x-request-id'));
-      return { method, route, requestId, origin: header('origin'), startedAt: now() };
+      return { method, route, requestId, origin: header('origin'), startedAt: now(), header };
     },
     headers,
     finish: (exchange, reply, ending) => end(exchange, reply, ending),

@@ -3,7 +3,7 @@ import type { InvocationId } from '../domain/job.ts';
 import type { OpenWatch } from '../watch/watch.ts';
 import type { EndReason } from './event.ts';
 import type { ResponseHeaders } from './exchange.ts';
-import type { Viewer } from './seen.ts';
+import type { EventKind, Viewer } from './seen.ts';
 
 /** What a stream is made of. */
 export interface FeedOptions extends Viewer {
@@ -18,6 +18,8 @@ export interface FeedOptions extends Viewer {
   readonly now: () => number;
   /** ms of a monotonic clock: time that is set back ends nothing early, and puts nothing off. */
   readonly clock: () => number;
+  /** An event of a job was pulled; not the last one, which says why the stream ends. */
+  readonly shown: (kind: EventKind) => void;
   /** The watch of this id has ended; may be called again. */
   readonly release: (id: InvocationId) => void;
   /** Called once, when the end was pulled or the caller left. */

@@ -2,7 +2,7 @@
 import type { Failure } from '../domain/errors.ts';
 import { createCorsPolicy, PREFLIGHT_HEADERS } from './cors.ts';
 import { errorReply } from './error-reply.ts';
-import { baseHeaders, requestIdOf } from './exchange.ts';
+import { baseHeaders, type Exchange, requestIdOf } from './exchange.ts';
 
 /**
  * A front end may read that much (contract §6), and its preflights are answered.
@@ -10,12 +10,13 @@ import { baseHeaders, requestIdOf } from './exchange.ts';
  */
 export function answerWithoutApp(request: Request, origins: readonly string[], error: Failure): Response {
   const { method } = request;
-  const exchange = {
+  const exchange: Exchange = {
     method,
     route: 'none',
     requestId: requestIdOf(request.headers.get('x-request-id') ?? undefined),
     origin: request.headers.get('origin') ?? undefined,
     startedAt: Date.now(),
+    header: () => undefined,
   };
   const headers = baseHeaders(exchange, createCorsPolicy(origins));
   if (method === 'OPTIONS') {

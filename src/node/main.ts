@@ -1,9 +1,9 @@
 /** The sidecar's life: environment, log, server, stop. With `cli.ts` the only file that ends the process. */
 import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { type Config, parseConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { createConfiguredLog } from '../gateway.ts';
+import { urlOf } from './listen.ts';
 import { refuseToStart } from './refuse-to-start.ts';
 import { createSidecar } from './sidecar.ts';
 import { createStdout } from './stdout.ts';
@@ -24,26 +24,33 @@ export async function startMain(): Promise<Main> {
   const config = configOrExit();
   const stdout = createStdout();
   const log = createConfiguredLog(config, stdout.write);
-  const sidecar = await createSidecar(config, log).catch(endForBadConfig);
+  const metrics = config.metrics && (await import('./metrics.ts')).createMetrics();
+  const sidecar = await createSidecar(config, log, {
+    counters: metrics?.tally,
+    logHealth: () => ({ dropped: stdout.dropped() }),
+  }).catch(endForBadConfig);
   const { server } = sidecar;
   let isStopping = false;
   /** What the process ends with; a crash while it stops counts as one. */
   let exitStatus = 0;
 
-  server.on('error', (err) => {
-    log.event('fatal', 'cannot listen', { err });
-    void exit(1);
-  });
+  server.on('error', cannotListen);
   for (const warning of [...config.warnings, ...(IS_NODE ? nodeWarnings(process.versions.node) : [])])
     log.event('warn', warning);
   process.on('uncaughtException', (err) => crash('uncaught exception', err));
   process.on('unhandledRejection', (err) => crash('unhandled rejection', err));
+  const metricsUrl =
+    config.metrics && (await metrics?.open(config.metrics, sidecar.app.health, log).catch(cannotListen));
   server.listen(config.port, config.host, () => {
-    const { address, family, port } = server.address() as AddressInfo;
-    log.announce('listening', { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}` });
+    log.announce('listening', { url: urlOf(server), metricsUrl });
     // At once, so that what replaces the files of a running process later does no harm.
     sidecar.load().catch((err: unknown) => crash('cannot load', err));
   });
+
+  function cannotListen(err: unknown): Promise<never> {
+    log.event('fatal', 'cannot listen', { err });
+    return exit(1);
+  }
 
   /** A state we did not foresee: finish what is in flight, take nothing new, and let the supervisor restart. */
   function crash(msg: string, thrown: unknown): void {
@@ -58,6 +65,7 @@ export async function startMain(): Promise<Main> {
     sidecar.drain();
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     await sidecar.close(GRACE_MS).catch((err: unknown) => crash('cannot close', err));
+    await metrics?.close(); // last, so that the drain can be seen
     log.event('info', 'stopped');
     await exit(exitStatus);
   }

@@ -23,7 +23,7 @@ import {
 import { createStreams } from './stream.ts';
 
 export interface NodeServerOptions {
-  readonly app: App;
+  readonly app: Omit<App, 'health'>;
   /** What the app answered through the router; the second time `undefined`. */
   readonly routedReply: (outgoing: ServerResponse) => FinishedReply | undefined;
   /** Whether a request with this `Host` is answered; others are a 400. */

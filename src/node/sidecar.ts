@@ -6,7 +6,7 @@ import type { App } from '../app.ts';
 import type { AuthConfig } from '../config/auth.ts';
 import type { Config } from '../config/config.ts';
 import { isLoopbackHost } from '../domain/loopback.ts';
-import { composeGateway } from '../gateway.ts';
+import { composeGateway, type GatewayParts } from '../gateway.ts';
 import type { FinishedReply } from '../http/exchange.ts';
 import type { Log } from '../telemetry/log.ts';
 import { onceLeft } from './connections.ts';
@@ -29,7 +29,14 @@ export interface Sidecar {
 /** Beyond the deadline, before a socket that takes nothing is given up. */
 const SOCKET_SLACK_MS = 5_000;
 
-export async function createSidecar(config: Config, log: Log): Promise<Sidecar> {
+/** What is known beside the configuration where the process is our own. */
+export type SidecarOptions = Pick<GatewayParts, 'counters' | 'logHealth'>;
+
+export async function createSidecar(
+  config: Config,
+  log: Log,
+  options: SidecarOptions = {},
+): Promise<Sidecar> {
   const { parts, upstream, life } = createNodeParts(config, log);
   const opened = await openStore(config, parts, log);
   const routed = new WeakMap<ServerResponse, FinishedReply>();
@@ -37,6 +44,7 @@ export async function createSidecar(config: Config, log: Log): Promise<Sidecar> 
   const app = composeGateway(config, {
     ...parts,
     ...opened,
+    ...options,
     life,
     readHeader: (c: NodeContext, name) => headerOf(c.env.incoming, name),
     handOver: (c: NodeContext, reply) => void routed.set(c.env.outgoing, reply),

@@ -8,6 +8,11 @@ import pino from 'pino';
 export interface Stdout {
   /** Takes one line with its line end. */
   write(line: string): void;
+  /**
+   * Lines that were lost: there was no room for them, or their reader went away. What the system has taken counts as
+   * written, and what waits for room on a disk is not lost yet.
+   */
+  dropped(): number;
   /** Resolves when the last lines are out or are known to be lost; `hangs`: a write is under way that may never end. */
   end(): Promise<'ended' | 'hangs'>;
 }
@@ -20,24 +25,41 @@ export function createStdout(): Stdout {
   const destination = pino.destination({ fd: 1, sync: false, maxLength: MAX_WAITING_BYTES });
   // pino flushes at exit, synchronously and for as long as it takes; `end` has done what can be done.
   destination.flushSync = () => {};
+  const waiting = createWaitingLines();
   let hasReader = true;
+  let dropped = 0;
+  let hasRoom = true;
   // What could not be written is tried again with the next line, so that a disk with room again loses nothing.
   destination.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') hasReader = false;
+    if (error.code !== 'EPIPE') return;
+    hasReader = false;
+    dropped += waiting.giveUp();
   });
+  destination.on('drop', () => {
+    hasRoom = false;
+  });
+  destination.on('write', waiting.wrote);
   let lines = '';
+  let count = 0;
   function writeLines(): void {
-    if (lines !== '') destination.write(lines);
+    if (count === 0) return;
+    hasRoom = true;
+    destination.write(lines);
+    if (hasRoom) waiting.add(lines, count);
+    else dropped += count;
     lines = '';
+    count = 0;
   }
 
   return {
     write(line) {
       // One write for all answers that left together at the end of a turn. Not in the next turn: a turn that is sure to
       // come keeps the loop from waiting for more requests to take at once.
-      if (lines === '') process.nextTick(writeLines);
+      if (count === 0) process.nextTick(writeLines);
       lines += line;
+      count += 1;
     },
+    dropped: () => dropped,
     async end() {
       writeLines();
       return new Promise((resolve) => {
@@ -47,6 +69,35 @@ export function createStdout(): Stdout {
         setTimeout(() => resolve(hasReader && mayHang() ? 'hangs' : 'ended'), hasReader ? LAST_LINES_MS : 0);
         destination.end();
       });
+    },
+  };
+}
+
+/** How many lines are not written yet, where only bytes are told of (platform M36). */
+function createWaitingLines() {
+  let batches: { readonly end: number; readonly lines: number }[] = [];
+  let first = 0;
+  let handed = 0;
+  let written = 0;
+
+  return {
+    add(text: string, lines: number): void {
+      handed += Buffer.byteLength(text);
+      batches.push({ end: handed, lines });
+    },
+    wrote(bytes: number): void {
+      written += bytes;
+      while (first < batches.length && batches[first]!.end <= written) first += 1;
+      if (first < batches.length && first < 1_024) return;
+      batches = batches.slice(first);
+      first = 0;
+    },
+    /** None of them will be read. Returns how many they were. */
+    giveUp(): number {
+      const lines = batches.slice(first).reduce((sum, batch) => sum + batch.lines, 0);
+      batches = [];
+      first = 0;
+      return lines;
     },
   };
 }

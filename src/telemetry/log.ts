@@ -7,6 +7,7 @@ import type { CacheOutcome } from '../domain/answer.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
+import { traceIdOf } from '../domain/trace.ts';
 
 /** pino's levels, by weight. */
 export const LOG_LEVELS = {
@@ -21,14 +22,22 @@ export const LOG_LEVELS = {
 
 export type LogLevel = keyof typeof LOG_LEVELS;
 
+/** Where a lookup lives. */
+export const LOOKUP_ROUTE = '/api/v1/invocations/{id}';
+
+/** Every route's template, and `none` for what has no route: a closed list, as figures are counted by it. */
+export const ROUTES = [LOOKUP_ROUTE, '/api/v1/invocations/events', '/healthz', '/readyz', 'none'] as const;
+export type Route = (typeof ROUTES)[number];
+
 /** What is known of a request when it comes. */
 export interface RequestStart {
   readonly method: string;
-  /** The route's template. */
-  readonly route: string;
+  readonly route: Route;
   readonly requestId: string;
   /** Epoch ms. */
   readonly startedAt: number;
+  /** The request's headers, for the one that its line is written with. */
+  readonly header: (name: 'traceparent') => string | undefined;
 }
 
 /** How a stream ended. */
@@ -46,6 +55,8 @@ export interface RequestEnd {
   readonly invocationId?: InvocationId | undefined;
   readonly cache: CacheOutcome | 'none';
   readonly upstreamMs: number;
+  /** A lookup that was asked to wait: its answer says so (`Preference-Applied`), or it failed. */
+  readonly wait?: 'applied' | 'failed' | undefined;
   /** A probe's good answer, which nobody needs to read: the line is for `debug`. */
   readonly isProbe?: boolean | undefined;
   readonly stream?: StreamEnd | undefined;
@@ -90,8 +101,10 @@ export function createLog({ level, write, secrets, now }: LogOptions): Log {
       const code = end.code === undefined ? '' : `,"code":"${end.code}"`;
       const stream = end.stream && `,"events":${end.stream.events},"reason":"${end.stream.reason}"`;
       const id = end.invocationId === undefined ? '' : `,"invocationId":"${end.invocationId}"`;
+      const traceId = traceIdOf(start.header('traceparent'));
+      const trace = traceId === undefined ? '' : `,"traceId":"${traceId}"`;
       write(
-        `{"level":"${word}","time":${time},"msg":"request","requestId":"${start.requestId}",` +
+        `{"level":"${word}","time":${time},"msg":"request","requestId":"${start.requestId}"${trace},` +
           `"method":"${safeMethod(start.method)}","route":"${start.route}","status":${end.status}${code}${id},` +
           `"cache":"${end.cache}","durationMs":${Math.max(0, time - start.startedAt)},` +
           `"upstreamMs":${Math.max(0, end.upstreamMs)}${stream ?? ''}}\n`,

@@ -45,7 +45,8 @@ export interface ChromaSourceOptions {
   readonly secrets: SecretScan;
   /** Epoch ms. */
   readonly now: () => number;
-  readonly report: (call: UpstreamCall) => void;
+  /** @param answer what the call brought, unless it failed */
+  readonly report: (call: UpstreamCall, answer: Answer | undefined) => void;
 }
 
 /** A source whose calls can be ended from outside. */
@@ -69,12 +70,12 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
   async function ask(id: InvocationId, signal: AbortSignal, on: Connection = 'any'): Promise<Sourced> {
     const startedAt = now();
     const seen: Seen = { status: undefined, mediaType: undefined, bytes: 0, oddity: undefined };
-    const finished = (rest: Partial<UpstreamCall>) =>
-      report({ invocationId: id, durationMs: now() - startedAt, ...seen, ...rest });
+    const finished = (rest: Partial<UpstreamCall>, answer?: Answer) =>
+      report({ invocationId: id, durationMs: now() - startedAt, ...seen, ...rest }, answer);
     try {
-      const answer = await exchange(id, signal, on, seen);
-      finished({});
-      return answer;
+      const sourced = await exchange(id, signal, on, seen);
+      finished({}, sourced.answer);
+      return sourced;
     } catch (thrown) {
       const failure = upstreamFailureOf(thrown, signal, seen.status !== undefined);
       const { code, phase, message: reason, flaw, retry, cause } = failure;

@@ -37,6 +37,7 @@ export function createFeedRig(
     now: Date.now,
     lifetimeMs: 600_000,
     clock: () => performance.now(),
+    shown: () => {},
     release: (id) => void released.push(id),
     ended: (reason, events) => void ended.push([reason, events]),
     ...more,

@@ -4,10 +4,10 @@ import type { Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { createSimulator } from '../../../simulator/simulator.ts';
-import { type App, LOOKUP_PREFIX } from '../../../src/app.ts';
+import { LOOKUP_PREFIX } from '../../../src/app.ts';
 import { parseConfig } from '../../../src/config/config.ts';
 import type { FinishedReply } from '../../../src/http/exchange.ts';
-import { createNodeServer } from '../../../src/node/server.ts';
+import { createNodeServer, type NodeServerOptions } from '../../../src/node/server.ts';
 import { createSidecar } from '../../../src/node/sidecar.ts';
 import { type Env, TOKEN } from '../../support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor } from '../../support/grants.ts';
@@ -19,7 +19,7 @@ afterEach(async () => {
 
 const NO: FinishedReply = { status: 400, headers: {}, body: '', report() {} };
 
-async function listen(app: App): Promise<Server> {
+async function listen(app: NodeServerOptions['app']): Promise<Server> {
   const { server, close } = createNodeServer({
     app,
     routedReply: () => undefined,
@@ -35,7 +35,7 @@ const UUID = '3c90c3cc-0d44-4b50-8888-8dd25736052a';
 
 it('a plain lookup and a stream go around the adapter, every other form through it', async () => {
   const seen: string[] = [];
-  const app: App = {
+  const app: NodeServerOptions['app'] = {
     fetch: (request: Request) => {
       seen.push(`fetch ${new URL(request.url).pathname}`);
       return new Response('');
@@ -90,7 +90,7 @@ it('what one turn of the event loop has answered goes out at its end, hits and l
     report() {},
   });
   const late = Promise.withResolvers<FinishedReply>();
-  const app: App = {
+  const app: NodeServerOptions['app'] = {
     fetch: () => new Response(''),
     lookup(segment) {
       seen.push(`${segment.at(-1)} asked`);

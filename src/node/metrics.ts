@@ -1,0 +1,40 @@
+/** The second listener put together; loaded only where `METRICS_PORT` is set. */
+
+import type { MetricsConfig } from '../config/metrics.ts';
+import type { Health } from '../http/health.ts';
+import { familiesOf } from '../telemetry/families.ts';
+import type { Log } from '../telemetry/log.ts';
+import { createTally, type Tally } from '../telemetry/tally.ts';
+import { listen } from './listen.ts';
+import { createMetricsServer } from './metrics-server.ts';
+import { createProcessFigures } from './process-figures.ts';
+
+export interface Metrics {
+  /** What happens is counted there from the start. */
+  readonly tally: Tally;
+  /** Resolves to its URL when it listens; rejects when it cannot. */
+  open(config: MetricsConfig, health: () => Health, log: Log): Promise<string>;
+  close(): Promise<void>;
+}
+
+export function createMetrics(): Metrics {
+  const tally = createTally(Date.now);
+  let close = async () => {};
+  return {
+    tally,
+    async open({ host, port }, health, log) {
+      const figures = createProcessFigures();
+      const { server, close: closeServer } = createMetricsServer({
+        health,
+        families: async () => [...familiesOf(tally, health()), ...(await figures.families())],
+        report: (err) => log.event('error', 'internal error', { err }),
+      });
+      close = async () => {
+        await closeServer();
+        figures.stop();
+      };
+      return listen(server, port, host);
+    },
+    close: () => close(),
+  };
+}
