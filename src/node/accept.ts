@@ -10,10 +10,10 @@ export function formatOf(accept = ''): Format {
   let text = 0;
   for (const element of accept.split(',')) {
     const [type = '', ...parameters] = element.split(';').map((part) => part.trim());
-    const valueOf = (name: string) =>
+    const parameter = (name: string) =>
       parameters.find((one) => one.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);
-    const q = Number(valueOf('q') ?? 1);
-    const version = valueOf('version')?.replaceAll('"', '');
+    const q = Number(parameter('q') ?? 1);
+    const version = parameter('version')?.replaceAll('"', '');
     if (OPENMETRICS.test(type) && (version === undefined || version === '1.0.0')) {
       openmetrics = Math.max(openmetrics, q);
     } else if (TEXT.test(type)) text = Math.max(text, q);

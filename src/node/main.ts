@@ -34,7 +34,7 @@ export async function startMain(): Promise<Main> {
   /** What the process ends with; a crash while it stops counts as one. */
   let exitStatus = 0;
 
-  server.on('error', cannotListen);
+  server.on('error', (err) => void cannotListen(err));
   for (const warning of [...config.warnings, ...(IS_NODE ? nodeWarnings(process.versions.node) : [])])
     log.event('warn', warning);
   process.on('uncaughtException', (err) => crash('uncaught exception', err));

@@ -6,13 +6,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net';
 import type { Reply } from '../http/exchange.ts';
 import { type Health, livenessReply, readinessReply } from '../http/health.ts';
-import { CONTENT_TYPES, expositionOf, type Family, type Format } from '../telemetry/exposition.ts';
+import { CONTENT_TYPES, type Format } from '../telemetry/exposition.ts';
 import { formatOf } from './accept.ts';
 
 export interface MetricsServerOptions {
   readonly health: () => Health;
-  /** Every figure as it stands. */
-  readonly families: () => Promise<readonly Family[]>;
+  /** All figures as they stand, as text. */
+  readonly pageOf: (format: Format) => Promise<string>;
   /** Told of what we did not expect. */
   readonly report: (error: unknown) => void;
 }
@@ -36,7 +36,7 @@ interface Page {
   readonly madeAt: number;
 }
 
-export function createMetricsServer({ health, families, report }: MetricsServerOptions): MetricsServer {
+export function createMetricsServer({ health, pageOf, report }: MetricsServerOptions): MetricsServer {
   const pages = new Map<Format, Page>();
   const standing = new Set<Socket>();
   const server = createServer(
@@ -61,6 +61,7 @@ export function createMetricsServer({ health, families, report }: MetricsServerO
       report(error);
       return bare(500);
     });
+    outgoing.shouldKeepAlive = false;
     outgoing.writeHead(status, headers).end(body);
   }
 
@@ -71,7 +72,7 @@ export function createMetricsServer({ health, families, report }: MetricsServerO
     if (path === '/healthz') return livenessReply({});
     if (path === '/readyz') return readinessReply({}, health());
     const format = formatOf(headers.accept);
-    const body = await pageOf(format);
+    const body = await recentPageOf(format);
     return {
       status: 200,
       headers: {
@@ -84,11 +85,11 @@ export function createMetricsServer({ health, families, report }: MetricsServerO
     };
   }
 
-  function pageOf(format: Format): Promise<string> {
+  function recentPageOf(format: Format): Promise<string> {
     const now = performance.now();
     const last = pages.get(format);
     if (last !== undefined && now - last.madeAt < PAGE_MS) return last.text;
-    const text = families().then((all) => expositionOf(all, format));
+    const text = pageOf(format);
     pages.set(format, { text, madeAt: now });
     return text;
   }

@@ -2,6 +2,7 @@
 
 import type { MetricsConfig } from '../config/metrics.ts';
 import type { Health } from '../http/health.ts';
+import { expositionOf } from '../telemetry/exposition.ts';
 import { familiesOf } from '../telemetry/families.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createTally, type Tally } from '../telemetry/tally.ts';
@@ -26,7 +27,11 @@ export function createMetrics(): Metrics {
       const figures = createProcessFigures();
       const { server, close: closeServer } = createMetricsServer({
         health,
-        families: async () => [...familiesOf(tally, health()), ...(await figures.families())],
+        async pageOf(format) {
+          const own = await figures.families();
+          // Read and written in one go: all of a page is of one moment.
+          return expositionOf([...familiesOf(tally, health()), ...own], format);
+        },
         report: (err) => log.event('error', 'internal error', { err }),
       });
       close = async () => {

@@ -4,7 +4,7 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
-import type { Family, Sample } from '../telemetry/exposition.ts';
+import type { Family } from '../telemetry/exposition.ts';
 import { createHistogram } from '../telemetry/histogram.ts';
 
 export interface ProcessFigures {
@@ -33,8 +33,8 @@ const LAGS = [
 /** Begins to observe. */
 export function createProcessFigures(): ProcessFigures {
   const startedAt = Date.now() / 1_000 - process.uptime();
-  const collections = observeCollections();
-  const loop = observeLoop();
+  const collections = ifTold(observeCollections);
+  const loop = ifTold(observeLoop);
 
   return {
     async families() {
@@ -52,20 +52,24 @@ export function createProcessFigures(): ProcessFigures {
         figure('nodejs_heap_size_total_bytes', 'Memory that V8 has for its heap.', heapTotal),
         figure('nodejs_heap_size_used_bytes', 'Memory of the heap that is used.', heapUsed),
         figure('nodejs_external_memory_bytes', 'Memory beside the heap that V8 knows of.', external),
-        ...LAGS.map(([name, help]) => figure(`nodejs_eventloop_lag_${name}_seconds`, help, loop.lag(name))),
-        {
-          name: 'nodejs_gc_duration_seconds',
-          type: 'histogram',
-          help: 'How long collections of garbage took.',
-          samples: collections.samples(),
-        },
+        ...(loop?.families() ?? []),
+        ...(collections?.families() ?? []),
       ];
     },
     stop() {
-      collections.stop();
-      loop.stop();
+      collections?.stop();
+      loop?.stop();
     },
   };
+}
+
+/** Other runtimes have Node's modules and not all that is in them. */
+function ifTold<T>(observe: () => T): T | undefined {
+  try {
+    return observe();
+  } catch {
+    return undefined;
+  }
 }
 
 function observeCollections() {
@@ -78,7 +82,14 @@ function observeCollections() {
   });
   observer.observe({ entryTypes: ['gc'] });
   return {
-    samples: () => [...byKind].map(([kind, value]): Sample => ({ labels: { kind }, value })),
+    families: (): Family[] => [
+      {
+        name: 'nodejs_gc_duration_seconds',
+        type: 'histogram',
+        help: 'How long collections of garbage took.',
+        samples: [...byKind].map(([kind, value]) => ({ labels: { kind }, value })),
+      },
+    ],
     stop: () => observer.disconnect(),
   };
 }
@@ -94,8 +105,12 @@ function observeLoop() {
   }, WINDOW_MS).unref();
 
   return {
-    /** Seconds. */
-    lag: (name: keyof typeof before) => Math.max(before[name], lagsOf(histogram)[name]) / 1e9,
+    families(): Family[] {
+      const now = lagsOf(histogram);
+      return LAGS.map(([name, help]) =>
+        figure(`nodejs_eventloop_lag_${name}_seconds`, help, Math.max(before[name], now[name]) / 1e9),
+      );
+    },
     stop() {
       clearInterval(timer);
       histogram.disable();

@@ -32,8 +32,8 @@ export function createStdout(): Stdout {
   // What could not be written is tried again with the next line, so that a disk with room again loses nothing.
   destination.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') return;
-    hasReader = false;
-    dropped += waiting.giveUp();
+    hasReader = false; // pino writes nothing from now on, and does not tell (platform M36)
+    dropped += waiting.lines();
   });
   destination.on('drop', () => {
     hasRoom = false;
@@ -43,8 +43,8 @@ export function createStdout(): Stdout {
   let count = 0;
   function writeLines(): void {
     if (count === 0) return;
-    hasRoom = true;
-    destination.write(lines);
+    hasRoom = hasReader;
+    if (hasReader) destination.write(lines);
     if (hasRoom) waiting.add(lines, count);
     else dropped += count;
     lines = '';
@@ -73,7 +73,7 @@ export function createStdout(): Stdout {
   };
 }
 
-/** How many lines are not written yet, where only bytes are told of (platform M36). */
+/** How many lines are not written yet, where only bytes are told of. */
 function createWaitingLines() {
   let batches: { readonly end: number; readonly lines: number }[] = [];
   let first = 0;
@@ -92,13 +92,7 @@ function createWaitingLines() {
       batches = batches.slice(first);
       first = 0;
     },
-    /** None of them will be read. Returns how many they were. */
-    giveUp(): number {
-      const lines = batches.slice(first).reduce((sum, batch) => sum + batch.lines, 0);
-      batches = [];
-      first = 0;
-      return lines;
-    },
+    lines: () => batches.slice(first).reduce((sum, batch) => sum + batch.lines, 0),
   };
 }
 

@@ -45,6 +45,25 @@ describe('the memory tier', () => {
     expect(memory.get(second)).toBeUndefined();
   });
 
+  it('counts what was pushed out, and not what gave way to a newer answer or to a 404', () => {
+    const memory = createMemoryStore(16_384);
+    const id = newId();
+    for (const [at, entry] of [
+      entryOf(id, 'pending', AT),
+      missing(AT + 9_000),
+      entryOf(id, COMPLETE, AT),
+    ].entries()) {
+      memory.put(id, entry, AT + 10_000 * at);
+    }
+    expect(memory.size()).toMatchObject({ entries: 1, evictions: 0 });
+    for (let i = 0; i < 99; i++) {
+      const other = newId();
+      memory.put(other, entryOf(other, COMPLETE, AT), AT);
+    }
+    expect(memory.size().evictions).toBe(100 - memory.size().entries);
+    expect(memory.size().evictions).toBeGreaterThan(0);
+  });
+
   it('#146 tells its terminal entries of the moment, without a change of their order of use', () => {
     const memory = createMemoryStore(MIB);
     const ids = Array.from({ length: 4 }, newId);
@@ -120,7 +139,7 @@ describe('the memory tier', () => {
     const large = entryOf(id, COMPLETE, AT + 1, 'x'.repeat(8_192));
     expect(memory.put(id, large, AT + 1)).toEqual({ held: large, stored: false });
     expect(memory.get(id)).toBeUndefined();
-    expect(memory.size()).toEqual({ entries: 0, bytes: 0 });
+    expect(memory.size()).toEqual({ entries: 0, bytes: 0, evictions: 0 });
   });
 
   it('a body beyond Latin-1 counts two bytes a character, as V8 keeps it', () => {
