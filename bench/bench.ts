@@ -9,6 +9,7 @@ import { othersShare } from './cpu.ts';
 import { measureEconomy } from './economy.ts';
 import { measureHits } from './hits.ts';
 import { measureMemory } from './memory.ts';
+import { measureMetrics } from './metrics.ts';
 import { measureMisses } from './misses.ts';
 import { PINNED, pinMyself } from './processes.ts';
 import { type Outcome, render, type ThemeOptions } from './report.ts';
@@ -23,6 +24,7 @@ const THEMES: Record<string, (options: ThemeOptions) => Promise<Outcome>> = {
   memory: measureMemory,
   start: measureStart,
   watch: measureWatch,
+  metrics: measureMetrics,
 };
 
 /** More of the cores than this in other hands, and figures are noise. */
