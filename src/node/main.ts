@@ -4,7 +4,6 @@ import { type Config, parseConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { createConfiguredLog } from '../gateway.ts';
 import { urlOf } from './listen.ts';
-import { createMetrics } from './metrics.ts';
 import { refuseToStart } from './refuse-to-start.ts';
 import { createSidecar } from './sidecar.ts';
 import { createStdout } from './stdout.ts';
@@ -25,7 +24,7 @@ export async function startMain(): Promise<Main> {
   const config = configOrExit();
   const stdout = createStdout();
   const log = createConfiguredLog(config, stdout.write);
-  const metrics = config.metrics && createMetrics();
+  const metrics = config.metrics && (await import('./metrics.ts')).createMetrics();
   const sidecar = await createSidecar(config, log, {
     counters: metrics?.tally,
     logHealth: () => ({ dropped: stdout.dropped() }),
