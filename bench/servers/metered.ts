@@ -6,6 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseConfig } from '../../src/config/config.ts';
 import { createConfiguredLog } from '../../src/gateway.ts';
+import { oncePerTurn } from '../../src/node/metrics.ts';
 import { createProcessFigures, type ProcessFigures } from '../../src/node/process-figures.ts';
 import { createSidecar } from '../../src/node/sidecar.ts';
 import { createStdout } from '../../src/node/stdout.ts';
@@ -21,7 +22,7 @@ const PAGE_EVERY = 1_000 / SLICE_MS;
 
 const config = parseConfig(process.env, 'node');
 const stdout = createStdout();
-const tally = createTally(Date.now);
+const tally = createTally(oncePerTurn(Date.now));
 const nothing: Counters = { request() {}, upstreamCall() {}, event() {} };
 let counters = nothing;
 let hits = 0;

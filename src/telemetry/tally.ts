@@ -68,13 +68,23 @@ export function createTally(now: () => number): Tally {
   const counts = createCounts();
   const { requests, lookups, errors, calls, callDurations, events, settled, jobDurations } = counts;
 
+  /** Where such a request is counted. */
+  function placeOf(route: Route, method: string, status: number) {
+    const { cells, cellOf, durations } = requests.get(route)!;
+    return { route, method, status, cells, cell: cellOf(method, status), durations };
+  }
+  /** Most are as the one before. */
+  let last = placeOf(LOOKUP_ROUTE, 'GET', 200);
+
   return {
     counts,
     request({ route, method, startedAt }, { status, code, cache, wait, stream }) {
-      const own = requests.get(route)!;
-      own.add(method, status);
+      if (status !== last.status || route !== last.route || method !== last.method) {
+        last = placeOf(route, method, status);
+      }
+      last.cells[last.cell]! += 1;
       if (code !== undefined) errors[code] += 1;
-      if (stream === undefined && wait === undefined) own.durations.observe(now() - startedAt);
+      if (stream === undefined && wait === undefined) last.durations.observe(now() - startedAt);
       if (wait === 'applied') lookups.waited += 1;
       else if (cache !== 'none' && route === LOOKUP_ROUTE) lookups[cache] += 1;
     },
@@ -106,17 +116,11 @@ function createRouteCounts(route: Route) {
     (methods.get(method) ?? METHODS.length * width) + (statuses.get(status) ?? STATUSES.length);
   /** There from the start: a series that begins with its first request hides it from `rate`. */
   const usual = cellOf('GET', route === 'none' ? 404 : 200);
-  // Most are as the one before: that spares two looks into maps.
-  let last = { method: 'GET', status: 200, cell: cellOf('GET', 200) };
 
   return {
+    cells,
+    cellOf,
     durations: createHistogram(DURATION_BUCKETS_MS),
-    add(method: string, status: number) {
-      if (status !== last.status || method !== last.method) {
-        last = { method, status, cell: cellOf(method, status) };
-      }
-      cells[last.cell]! += 1;
-    },
     all(): RequestCount[] {
       return cells.flatMap((count, cell) =>
         count === 0 && cell !== usual

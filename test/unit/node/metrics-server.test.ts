@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { afterEach, expect, it } from 'vitest';
 import type { Health } from '../../../src/http/health.ts';
 import { listen } from '../../../src/node/listen.ts';
+import { oncePerTurn } from '../../../src/node/metrics.ts';
 import { createMetricsServer, type MetricsServer } from '../../../src/node/metrics-server.ts';
 import { askAt } from '../../support/ask.ts';
 
@@ -61,4 +62,12 @@ it('readiness is 503 while the process drains', async () => {
   const { url } = await start(async () => '');
   const { status, text } = await askAt(`${url}/readyz`);
   expect([status, (JSON.parse(text) as { status: string }).status]).toEqual([503, 'draining']);
+});
+
+it('the time of counting is read once per turn of the event loop, and anew in the next', async () => {
+  let reads = 0;
+  const now = oncePerTurn(() => ++reads);
+  expect([now(), now(), now()]).toEqual([1, 1, 1]);
+  await Promise.resolve();
+  expect([now(), now()]).toEqual([2, 2]);
 });
