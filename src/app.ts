@@ -16,6 +16,7 @@ import { type Health, livenessReply, readinessReply } from './http/health.ts';
 import type { Life } from './http/life.ts';
 import { createLookups } from './http/lookup.ts';
 import { createPurges, type PurgeOptions } from './http/purge.ts';
+import { rawPathOf, rawQueryOf } from './http/raw-url.ts';
 import { readableOf } from './http/readable.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
 import type { StreamReply } from './http/stream-reply.ts';
@@ -181,24 +182,3 @@ export function createApp(deps: AppDeps): App {
     },
   };
 }
-
-/**
- * The path as it came, not decoded: an encoded character in an id must stay visible (faults #3), and router
- * and parser must never disagree about what a path is.
- */
-function rawPathOf(request: Request): string {
-  const { url } = request;
-  const start = url.indexOf('/', url.indexOf('//') + 2);
-  const end = url.indexOf('?', start);
-  const path = url.slice(start, end === -1 ? undefined : end);
-  // Node's adapter and the platform normalise dot segments (WHATWG URL); workerd by itself does not. The host does not matter.
-  return DOT_SEGMENT.test(path) ? new URL(`http://gateway${path}`).pathname : path;
-}
-
-/** The query as it came, without the question mark. */
-function rawQueryOf({ url }: Request): string {
-  const start = url.indexOf('?');
-  return start === -1 ? '' : url.slice(start + 1);
-}
-
-const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:\/|$)/i;

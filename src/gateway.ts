@@ -2,7 +2,6 @@
  * The one composition: which parts the gateway has and how they hang together. Sidecar, isolate and object pass in what
  * differs between them. Nothing here is shared by two compositions of one process.
  */
-import { hash } from 'node:crypto';
 import { type App, createApp, type Runtime } from './app.ts';
 import type { Coalesce } from './cache/coalesce.ts';
 import { createMemoryStore, type MemoryStore } from './cache/memory-store.ts';
@@ -13,7 +12,6 @@ import type { Config } from './config/config.ts';
 import type { InvocationSource, Sourced } from './domain/answer.ts';
 import type { InvocationId } from './domain/job.ts';
 import { createLifetimes, type Lifetimes } from './domain/lifetime.ts';
-import { createSecretScan, type SecretScan } from './domain/secret-scan.ts';
 import { VERSION } from './domain/version.ts';
 import { type Authenticate, createAuthenticator } from './grant/authenticate.ts';
 import { createKeySet } from './grant/key-set.ts';
@@ -25,6 +23,7 @@ import { createUpstreamLog, type LastTold } from './telemetry/upstream-log.ts';
 import { createBulkhead } from './upstream/bulkhead.ts';
 import { type ChromaSource, createChromaSource } from './upstream/chroma-source.ts';
 import { createGuard, type Guard } from './upstream/guard.ts';
+import { scanFor } from './upstream/secret-digests.ts';
 import type { Transport } from './upstream/transport.ts';
 import { createHub, type HubOptions, tellingMemory } from './watch/hub.ts';
 import { createPlaces } from './watch/places.ts';
@@ -81,7 +80,7 @@ export interface Lookups extends Omit<ReadThrough, 'recall' | 'forget'> {
 /** From a configuration to answers about invocations: upstream, guard, tiers, read-through. */
 export function composeLookups(config: Config, parts: LookupParts): Lookups {
   const { log, transport, coalesce, lifetimes, store, foreign, counters, tiersBehind = [] } = parts;
-  const calls = createUpstreamLog(log, Date.now, foreign);
+  const calls = createUpstreamLog(log, Date.now, { foreign, counters });
   const chroma = createChromaSource({
     baseUrl: config.upstream.baseUrl,
     token: config.token,
@@ -89,10 +88,7 @@ export function composeLookups(config: Config, parts: LookupParts): Lookups {
     transport,
     secrets: scanFor([config.token]),
     now: Date.now,
-    report(call, answer) {
-      calls.report(call);
-      counters?.upstreamCall(call, answer);
-    },
+    report: calls.report,
   });
   const guard = parts.guard?.(chroma) ?? guardChroma(config, chroma);
   const source = parts.share?.(guard) ?? guard;
@@ -165,15 +161,6 @@ export function createConfiguredLog({ logLevel, secrets }: Config, write: (line:
 
 /** ms, monotonic: a clock that is set back ends no stream early and delays no question. */
 export const clock = () => performance.now();
-
-/** A service that names keys by their SHA-256 must not tell our callers, nor our log, either (advisory V24). */
-function scanFor(secrets: readonly string[]): SecretScan {
-  return createSecretScan(secrets, (secret) => {
-    const hex = hash('sha256', secret);
-    const base64 = hash('sha256', secret, 'base64').replace('=', '');
-    return [hex, hex.toUpperCase(), base64, hash('sha256', secret, 'base64url')];
-  });
-}
 
 /** Chroma behind everything that contract §6 promises. */
 function guardChroma({ upstream }: Config, chroma: ChromaSource): Guard {

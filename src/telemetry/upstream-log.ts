@@ -1,5 +1,7 @@
 /** Upstream's trouble, logged once per call however many callers waited, and counted for `/readyz`. */
+import type { Answer } from '../domain/answer.ts';
 import type { UpstreamCall } from '../upstream/chroma-source.ts';
+import type { Counters } from './counting-log.ts';
 import type { Log } from './log.ts';
 
 /** Since the start. */
@@ -11,7 +13,8 @@ export interface UpstreamCounts {
 }
 
 export interface UpstreamLog {
-  report(call: UpstreamCall): void;
+  /** @param answer what it brought, unless it failed; for figures only */
+  report(call: UpstreamCall, answer?: Answer): void;
   counts(): UpstreamCounts;
 }
 
@@ -23,21 +26,27 @@ export interface LastTold {
 /** A wrong host answers every question so; one line per minute is enough. */
 const FOREIGN_EVERY_MS = 60_000;
 
-/**
- * @param now epoch ms
- * @param foreign when a 404 that is not Chroma's was last logged
- */
+export interface UpstreamLogOptions {
+  /** When a 404 that is not Chroma's was last logged, if several share one log. */
+  readonly foreign?: LastTold | undefined;
+  /** Where each call is counted, if anywhere. */
+  readonly counters?: Pick<Counters, 'upstreamCall'> | undefined;
+}
+
+/** @param now epoch ms */
 export function createUpstreamLog(
   log: Log,
   now: () => number,
-  foreign: LastTold = { at: Number.NEGATIVE_INFINITY },
+  { foreign = { at: Number.NEGATIVE_INFINITY }, counters }: UpstreamLogOptions = {},
 ): UpstreamLog {
   let calls = 0;
   let failures = 0;
   let contractDrift = 0;
 
   return {
-    report({ oddity, flaw, wasDead, ...call }) {
+    report(whole, answer) {
+      const { oddity, flaw, wasDead, ...call } = whole;
+      counters?.upstreamCall(whole, answer);
       calls++;
       if (call.code !== undefined) {
         if (wasDead !== true) failures++;
