@@ -1,14 +1,18 @@
 /** What is in `deploy/` names only what the code has: variables, paths, commands, exit statuses. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/config.ts';
 import { VARIABLE_NAMES, VARIABLES } from '../../src/config/variables.ts';
+import { VERSION } from '../../src/domain/version.ts';
 import { HELP } from '../../src/node/usage.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string) => readFileSync(`${ROOT}/${path}`, 'utf8');
-const files = readdirSync(`${ROOT}/deploy`);
+/** What git keeps: the secrets of somebody who tried it lie beside. */
+const files = globSync('deploy/**', { cwd: ROOT, exclude: (name) => name === 'secrets' }).filter((path) =>
+  statSync(`${ROOT}/${path}`).isFile(),
+);
 /** Node's own, and what every process has. */
 const FOREIGN = ['NODE_ENV', 'PATH'];
 /** The slowest stop (docs/operations.md): answers, a file that does not answer, the last lines. */
@@ -32,12 +36,28 @@ function unitOf(text: string): Map<string, Map<string, string[]>> {
 
 describe('deploy/', () => {
   it.each(files)('%s is plain text, holds no secret and names no host of a registry', (name) => {
-    const text = read(`deploy/${name}`);
+    const text = read(name);
     expect(text).toMatch(/[^\n]\n$/);
     expect(text).not.toMatch(/\t|\r|[ \t]$/m);
-    for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(125);
-    expect(text).not.toMatch(/ck-[\w-]|[A-Za-z0-9+/]{32}|-----BEGIN|password/i);
-    expect(text).not.toMatch(/[a-z0-9-]+\.[a-z]{2,}\/[\w./-]+:|ghcr|docker\.io|quay|gcr\.io/i);
+    const longest = name.endsWith('.json') ? Number.POSITIVE_INFINITY : 125;
+    for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(longest);
+    expect(text).not.toMatch(/ck-[\w-]|(?=[A-Za-z+/]{0,31}\d)[A-Za-z0-9+/]{32}|-----BEGIN|password/i);
+    const withoutLabels = text.replaceAll(/\b[\w.-]+\.io\/(metadata\.name|name|scrape|port)\b/g, '');
+    expect(withoutLabels).not.toMatch(/[a-z0-9-]+\.[a-z]{2,}\/[\w./-]+:|ghcr|docker\.io|quay|gcr\.io/i);
+  });
+
+  it('every image has a version, and ours is this one', () => {
+    const images = files.flatMap((name) =>
+      [...read(name).matchAll(/^ *(?:- )?image: (.*)$/gm)].map((match) => match[1]!),
+    );
+    expect(images.length).toBeGreaterThan(4);
+    expect(images.filter((image) => !/^[a-z/-]+:v?\d+\.\d+\.\d+(-[a-z]+)?$/.test(image))).toEqual([]);
+    const ours = images.filter((image) => image.startsWith('chroma-sync-gateway:'));
+    expect(new Set(ours)).toEqual(new Set([`chroma-sync-gateway:${VERSION}`]));
+    const tags = files.flatMap((name) =>
+      [...read(name).matchAll(/newTag: (.*)$/gm)].map((match) => match[1]),
+    );
+    expect(new Set(tags)).toEqual(new Set([VERSION]));
   });
 });
 
