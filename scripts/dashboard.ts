@@ -59,7 +59,10 @@ const SECTIONS: Readonly<Record<string, readonly Panel[]>> = {
       kind: 'stat',
       title: 'Server errors',
       unit: 'percentunit',
-      queries: { '5xx': `${rateOf('requests_total', 'status=~"5.."')} / ${rateOf('requests_total')}` },
+      // There is no such series before the first one.
+      queries: {
+        '5xx': `(${rateOf('requests_total', 'status=~"5.."')} or vector(0)) / ${rateOf('requests_total')}`,
+      },
     },
     { kind: 'stat', title: 'Watchers', unit: 'short', queries: { held: sumOf('watchers') } },
     {

@@ -36,8 +36,8 @@ export function promtool(...args: readonly string[]): Verdict {
 
 export interface Prometheus {
   readonly url: string;
-  /** How many series a query gives now; throws on one that is none. */
-  series(query: string): Promise<number>;
+  /** What a query gives now, a number for each series (NaN where there is nothing to divide by); throws on one that is none. */
+  values(query: string): Promise<number[]>;
   stop(): Promise<void>;
 }
 
@@ -72,15 +72,15 @@ export async function startPrometheus(config: string): Promise<Prometheus> {
   return {
     url,
     stop,
-    async series(query) {
+    async values(query) {
       const answer = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`);
       const { status, data, error } = (await answer.json()) as {
         status: string;
-        data?: { result: unknown[] };
+        data?: { result: { value: [at: number, value: string] }[] };
         error?: string;
       };
       if (status !== 'success') throw new Error(`${query}: ${error}`);
-      return data!.result.length;
+      return data!.result.map(({ value }) => Number(value[1]));
     },
   };
 }
