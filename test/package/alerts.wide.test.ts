@@ -3,7 +3,7 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, it } from 'vitest';
-import { describeWithPromtool, promtool } from '../support/promtool.ts';
+import { describeWithPrometheus, promtool } from '../support/prometheus.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
 const FOLDER = fileURLToPath(new URL('../../deploy/prometheus', import.meta.url));
@@ -17,7 +17,7 @@ const PATIENCE = / {8}for: .*\n/;
 /** The text of one rule. */
 const ruleOf = (name: string) => RULES.split('- alert: ').find((text) => text.startsWith(`${name}\n`))!;
 
-describeWithPromtool('the alerts', () => {
+describeWithPrometheus('the alerts', () => {
   const folder = scratchFolder('csg-alerts');
   cpSync(FOLDER, folder, { recursive: true });
   afterAll(() => rmSync(folder, { recursive: true }));

@@ -9,7 +9,7 @@ import { parseConfig } from '../../src/config/config.ts';
 import { VARIABLE_NAMES } from '../../src/config/variables.ts';
 import { freePort } from '../support/free-port.ts';
 import { documentsOf, hasModels } from '../support/manifests.ts';
-import { describeWithPromtool, promtool } from '../support/promtool.ts';
+import { describeWithPrometheus, promtool } from '../support/prometheus.ts';
 import { describeWithRedis } from '../support/redis-server.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
@@ -151,7 +151,7 @@ describe.skipIf(!installed)('compose.yaml', () => {
     });
   });
 
-  describeWithPromtool('its Prometheus', () => {
+  describeWithPrometheus('its Prometheus', () => {
     it('finds its settings and its rules in the folder that is mounted', () => {
       const [mount = ''] = services.prometheus.volumes!.filter((one) => one.endsWith(':ro'));
       const [from = '', to = ''] = mount.split(':');

@@ -11,7 +11,7 @@ import { freePort } from '../support/free-port.ts';
 import { TOKEN } from '../support/gateway.ts';
 import { eventually } from '../support/jobs.ts';
 import { hasModels, typeErrors } from '../support/manifests.ts';
-import { describeWithPromtool, type Prometheus, promtool, startPrometheus } from '../support/promtool.ts';
+import { describeWithPrometheus, type Prometheus, promtool, startPrometheus } from '../support/prometheus.ts';
 import { scratchFolder } from '../support/scratch.ts';
 
 const ALERTS = fileURLToPath(new URL('../../deploy/prometheus/alerts.yml', import.meta.url));
@@ -43,7 +43,7 @@ describe.skipIf(!hasModels)('the dashboard', () => {
   });
 });
 
-describeWithPromtool('the queries of the dashboard', () => {
+describeWithPrometheus('the queries of the dashboard', () => {
   const folder = scratchFolder('csg-dashboard');
   const simulator = createSimulator({ token: TOKEN });
   let gateway: GatewayProcess;

@@ -4,12 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ask, newId } from '../../support/ask.ts';
 import { type MeteredGateway, page, startMetered, typesIn } from '../../support/metrics.ts';
-import {
-  describeWithPrometheus,
-  lintOf,
-  type Prometheus,
-  startPrometheus,
-} from '../../support/prometheus.ts';
+import { describeWithPrometheus, lintOf, type Prometheus, startScraping } from '../../support/prometheus.ts';
 import { useSidecars } from '../../support/simulated-rig.ts';
 
 const { simulator, start } = useSidecars(afterAll);
@@ -54,7 +49,7 @@ describeWithPrometheus('#198 a real Prometheus', () => {
       text: await startBetween(gateway.metricsUrl, 'text/plain;version=0.0.4'),
     };
     const [openmetrics, text] = await Promise.all(
-      FORMATS.map((format) => startPrometheus(between[format].url)),
+      FORMATS.map((format) => startScraping(between[format].url)),
     );
     readers = { openmetrics: openmetrics!, text: text! };
   });
