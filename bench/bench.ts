@@ -13,6 +13,7 @@ import { measureMetrics } from './metrics.ts';
 import { measureMisses } from './misses.ts';
 import { PINNED, pinMyself } from './processes.ts';
 import { type Outcome, render, type ThemeOptions } from './report.ts';
+import { measureSizing } from './sizing.ts';
 import { measureStart } from './start.ts';
 import { missingTools, needs } from './tools.ts';
 import { measureWatch } from './watch.ts';
@@ -25,6 +26,7 @@ const THEMES: Record<string, (options: ThemeOptions) => Promise<Outcome>> = {
   start: measureStart,
   watch: measureWatch,
   metrics: measureMetrics,
+  sizing: measureSizing,
 };
 
 /** More of the cores than this in other hands, and figures are noise. */

@@ -10,6 +10,7 @@ import type { Store, StoreHealth } from './cache/store.ts';
 import type { AuthConfig } from './config/auth.ts';
 import type { Config } from './config/config.ts';
 import type { InvocationSource, Sourced } from './domain/answer.ts';
+import { Failure } from './domain/errors.ts';
 import type { InvocationId } from './domain/job.ts';
 import { createLifetimes, type Lifetimes } from './domain/lifetime.ts';
 import { VERSION } from './domain/version.ts';
@@ -69,7 +70,7 @@ export interface LookupParts extends Memory {
 }
 
 export interface Lookups extends Omit<ReadThrough, 'recall' | 'forget'> {
-  /** What memory, store and what is behind the source know; asks nobody upstream. */
+  /** What memory, store and what is behind the source know; asks nobody upstream. Rejects with `store_unavailable`. */
   recall(id: InvocationId): Promise<Sourced | undefined>;
   /** Everybody's: one poller per watched job. */
   readonly watch: Watch;
@@ -109,7 +110,11 @@ export function composeLookups(config: Config, parts: LookupParts): Lookups {
   return {
     lookup: readThrough.lookup,
     known: readThrough.known,
-    recall: async (id) => (await readThrough.recall(id)) ?? (await parts.behind?.recall(id)),
+    async recall(id) {
+      const known = (await readThrough.recall(id)) ?? (await parts.behind?.recall(id));
+      if (known === undefined && store?.health().ok === false) throw new Failure('store_unavailable');
+      return known;
+    },
     async purge(id) {
       await parts.behind?.purge(id);
       await readThrough.purge(id);

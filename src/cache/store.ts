@@ -19,8 +19,8 @@ export interface Store {
    */
   put(id: InvocationId, entry: Entry): void;
   /**
-   * Resolves when it is gone, for good: also a kill loses nothing of that, and what another process of a fleet had
-   * begun to ask before is not kept. Rejects when the store cannot be told so within 2 s.
+   * Resolves when it is gone: a killed process loses nothing of that, and what another process of a fleet had begun to
+   * ask before is not kept. Rejects when the store cannot be told so within 2 s.
    */
   delete(id: InvocationId): Promise<void>;
   /** Of a store that several processes share: called when any of them deletes one, as far as this one hears of it. */

@@ -1,6 +1,6 @@
 /**
  * The second listener (contract §14): figures for Prometheus and probes for an orchestrator, for everybody who reaches
- * it. Each connection has one answer and a few seconds; a page is made at most four times a second, however many ask.
+ * it. Each connection has one answer and a few seconds; a page is made at most four times a second per format.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -45,11 +45,13 @@ export function createMetricsServer({ health, pageOf, report }: MetricsServerOpt
       void answer(incoming, outgoing);
     },
   );
-  server.maxConnections = MAX_CONNECTIONS;
   server.maxRequestsPerSocket = 1;
   server.on('connection', (socket: Socket) => {
     const over = setTimeout(() => socket.destroy(), CONNECTION_MS);
     standing.add(socket);
+    // Who holds all of them and says nothing must not keep a probe out: the oldest goes.
+    const [oldest] = standing;
+    if (standing.size > MAX_CONNECTIONS) oldest?.destroy();
     socket.on('close', () => {
       clearTimeout(over);
       standing.delete(socket);

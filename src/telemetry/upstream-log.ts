@@ -47,7 +47,8 @@ export function createUpstreamLog(
     report(whole, answer) {
       const { oddity, flaw, wasDead, ...call } = whole;
       counters?.upstreamCall(whole, answer);
-      calls++;
+      // A dead connection is no dead upstream, and no call that it saw.
+      if (wasDead !== true) calls++;
       if (call.code !== undefined) {
         if (wasDead !== true) failures++;
         const isAlarm = flaw === 'wrong_id' || flaw === 'token_echoed'; // somebody must look at it

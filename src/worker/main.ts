@@ -90,7 +90,8 @@ function guardObjects(
   });
   return createGuard({
     source: objects,
-    recall,
+    // The caller has its refusal already.
+    recall: (id) => recall(id).catch(() => undefined),
     deadlineMs: upstream.timeoutMs + ISOLATE_SLACK_MS,
     retries: false,
     now: clock,

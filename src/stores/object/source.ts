@@ -37,7 +37,7 @@ export function createObjectSource(options: ObjectSourceOptions): ChromaSource {
 
 /** What objects know, without a question to upstream. */
 export interface ObjectMemory {
-  /** As {@link ObjectStub.recall}; never rejects. */
+  /** As {@link ObjectStub.recall}; rejects with `store_unavailable`. */
   recall(id: InvocationId): Promise<Sourced | undefined>;
   /** As {@link ObjectStub.purge}; rejects with `store_unavailable`. */
   purge(id: InvocationId): Promise<void>;
@@ -51,10 +51,10 @@ export function createObjectMemory(
   return {
     async recall(id) {
       try {
-        const reply = await within(stubOf(id).recall(id), timeoutMs, () => undefined);
+        const reply = await within(stubOf(id).recall(id), timeoutMs, tooSlow);
         return reply === undefined ? undefined : sourcedOf(id, reply);
-      } catch {
-        return undefined; // the caller has its refusal already
+      } catch (cause) {
+        throw new Failure('store_unavailable', { cause });
       }
     },
     async purge(id) {

@@ -100,6 +100,7 @@ export function createRedisStore({ link, partition, lifetimes, now }: RedisStore
       link.write((client) => keep(client, id, kept), IN_BACKGROUND).catch(() => {});
     },
     async delete(id) {
+      if (link.lacks('+del')) throw new Error('the Redis user may not delete');
       const until = performance.now() + PURGE_MS;
       for (;;) {
         try {

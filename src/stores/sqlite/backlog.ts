@@ -31,6 +31,8 @@ export interface Backlog {
   drop(id: InvocationId, bytes: Uint8Array): boolean;
   /** A row to delete, whatever it holds, and what waits to be put for it; resolves when that is committed. */
   purge(id: InvocationId): Promise<void>;
+  /** It takes too long: unless an order is under way the row stays. Throws that. */
+  giveUpPurge(id: InvocationId): never;
   /** Everything that memory holds is to be written, from the beginning. */
   offerHeld(): void;
   /** Memory's entries are not all written yet. */
@@ -50,6 +52,8 @@ export function createBacklog(held: () => Iterable<readonly [InvocationId, Entry
   const purges = new Map<InvocationId, readonly (() => void)[]>();
   /** Those of the order that is under way. */
   let purging: typeof purges = new Map();
+  /** Committed in this turn: memory may still hold them, until somebody hears of it. */
+  let purged: ReadonlySet<InvocationId> = new Set();
   let waitingBytes = 0;
   let offered: Iterator<readonly [InvocationId, Entry]> | undefined;
   let slice: Row[] = [];
@@ -61,7 +65,8 @@ export function createBacklog(held: () => Iterable<readonly [InvocationId, Entry
       const { done, value } = offered.next();
       if (done) offered = undefined;
       else {
-        const text = purges.has(value[0]) ? undefined : encodeEntry(...value);
+        const isPurged = purges.has(value[0]) || purged.has(value[0]);
+        const text = isPurged ? undefined : encodeEntry(...value);
         if (text === undefined) continue;
         slice.push([value[0], text]);
         bytes += text.length;
@@ -99,8 +104,13 @@ export function createBacklog(held: () => Iterable<readonly [InvocationId, Entry
     },
     isOffering: () => slice.length > 0,
     isEmpty: () => puts.size + drops.size + purges.size === 0,
+    giveUpPurge(id) {
+      purges.delete(id);
+      throw new Error('the file does not take it');
+    },
     next() {
       purging = new Map(purges);
+      purged = new Set();
       return {
         puts: [...Array.from(puts, ([id, { text }]) => [id, text] as const), ...slice],
         drops: [...drops],
@@ -117,7 +127,7 @@ export function createBacklog(held: () => Iterable<readonly [InvocationId, Entry
         drops.delete(id);
         waitingBytes -= bytes.length;
       }
-      // Memory knows what was purged until somebody hears that it was.
+      purged = new Set(purging.keys());
       takeSlice();
       for (const [id, waiting] of purging) {
         if (purges.get(id) === waiting) purges.delete(id);

@@ -183,9 +183,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     delete(id) {
       const committed = backlog.purge(id);
       schedule(0);
-      return within(committed, WAIT_MS.delete, () => {
-        throw new Error('the file does not take it');
-      });
+      return within(committed, WAIT_MS.delete, () => backlog.giveUpPurge(id));
     },
     health: () => health,
     async close() {

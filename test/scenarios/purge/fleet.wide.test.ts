@@ -78,6 +78,10 @@ describeWithRedis('a purge in a fleet of two on one Redis', { timeout: 60_000 },
     expect([refused.status, refused.error.error]).toEqual([503, 'store_unavailable']);
     expect(performance.now() - startedAt).toBeLessThan(5_000);
     expect((await look(one, id)).text).toContain('failed');
+    // The other process cannot know whether there is such a job: no 404, which would mean that it is done.
+    const byDatabase = bearer(grantFor({ databases: ['demo'] }, { purge: true }));
+    const unsure = await ask(other.url, id, { method: 'DELETE', headers: byDatabase });
+    expect([unsure.status, unsure.error.error]).toEqual([503, 'store_unavailable']);
     redis.resume();
     expect(
       await eventually(

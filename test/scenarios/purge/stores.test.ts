@@ -55,6 +55,22 @@ describe('a purge with a SQLite file', () => {
     expect((await ask(next.url, id, { headers: reader })).text).toContain('complete');
   });
 
+  it('#199 while the file has to be opened anew: memory, which had it still, does not write it back', async () => {
+    const { path, gateway, id, rows } = await begin();
+    const other = simulator.addJob({ state: 'complete' });
+    await ask(gateway.url, other, { headers: reader });
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    expect((await purge(gateway.url, id)).status).toBe(204);
+    // All else that memory holds is written again.
+    const kept = () => {
+      using database = new DatabaseSync(path, { readOnly: true });
+      return database.prepare('SELECT count(*) AS n FROM answer_v1 WHERE id = ?').get(other)?.n;
+    };
+    expect(await eventually(kept, 10_000, (n) => n === 1)).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(rows()).toBe(0);
+  });
+
   it('#199 with the file locked is a 503 that forgets nothing; a repeat when it is free finishes it', async () => {
     const { path, gateway, id, rows } = await begin();
     const byDatabase = bearer(grantFor({ databases: ['ours'] }, { purge: true }));

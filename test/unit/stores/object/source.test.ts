@@ -149,13 +149,18 @@ describe('#105 an object of another version', () => {
     ['an instant that no Date holds', { ...good, answeredAt: 8.64e15 + 2 }],
     ['an instant in words', { ...good, answeredAt: '1000' }],
     ['an outcome that we do not know', { ...good, cache: 'guessed' }],
-  ])('that answers with %s is an internal error, and nothing when it recalls', async (_what, reply) => {
-    const answer = async () => reply as ObjectReply;
-    const { source } = sourceOf(answer, answer);
-    await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ name: 'Failure', code: 'internal' });
-    expect(await source.recall(newId())).toBeUndefined();
-    expect(directCalls).toEqual([]);
-  });
+  ])(
+    'that answers with %s is an internal error, and the store’s trouble when it recalls',
+    async (_what, reply) => {
+      const answer = async () => reply as ObjectReply;
+      const { source } = sourceOf(answer, answer);
+      await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ name: 'Failure', code: 'internal' });
+      const recalled = source.recall(newId());
+      if (reply === undefined) expect(await recalled).toBeUndefined();
+      else await expect(recalled).rejects.toMatchObject({ code: 'store_unavailable' });
+      expect(directCalls).toEqual([]);
+    },
+  );
 });
 
 describe('what crosses the border of an object', () => {
@@ -244,13 +249,18 @@ describe('what an isolate asks that must not ask upstream', () => {
     expect(directCalls).toEqual([]);
   });
 
+  it('is nothing when the object knows nothing', async () => {
+    expect(await sourceOf(unasked).source.recall(newId())).toBeUndefined();
+  });
+
   it.each([
-    ['knows nothing', async () => undefined],
     ['is reset', async () => Promise.reject(reset())],
     ['never answers', () => new Promise<undefined>(() => {})],
     ['mixes two jobs up', () => objectReplyOf(Promise.resolve(sourcedOf(newId())))],
-  ])('is nothing when the object %s, and never an exception', async (_what, recall) => {
-    expect(await sourceOf(unasked, recall).source.recall(newId())).toBeUndefined();
+  ])('is the store’s trouble when the object %s', async (_what, recall) => {
+    await expect(sourceOf(unasked, recall).source.recall(newId())).rejects.toMatchObject({
+      code: 'store_unavailable',
+    });
     expect(directCalls).toEqual([]);
   });
 });
