@@ -6,7 +6,7 @@
 import { LOOKUPS_AT_ONCE, MAX_CUTS, PACE_MS } from './bounds.ts';
 import type { GatewayError } from './error.ts';
 import type { Grant } from './grant.ts';
-import { begin, type Member } from './member.ts';
+import type { Member } from './member.ts';
 import { noteMissing } from './missing.ts';
 import { backOffMs, clock } from './pause.ts';
 import { type Gateway, type Looked, lookUp, unexpected } from './request.ts';
@@ -83,7 +83,8 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     group.contactAt = Date.now();
     if (member.isWaiting) group.cuts = 0;
     member.failures = 0;
-    if (member.isMissing) begin(member);
+    // It is there: its time begins anew, but no other grant is due, should a stream say otherwise.
+    if (member.isMissing) Object.assign(member, { isMissing: false, beganAt: clock() });
     member.etag = etag;
     group.lookedUp(true);
   }

@@ -149,6 +149,22 @@ it('a job that a lookup has found is not missing because another gateway does no
   expect(a.snapshot().phase).toBe('live');
 });
 
+it('a stream that calls a job missing which lookups find costs one grant, and not one per stream', async () => {
+  const rig = createClientRig({
+    grant: GRANT_ROUTE,
+    onCall: answering({
+      stream(call) {
+        call.begin('retry: 2000\n\n');
+        for (const id of call.ids) call.event('missing', { ...errorBody('not_found'), id });
+      },
+    }),
+  });
+  const a = rig.show();
+  await pass(20_000);
+  expect(a.snapshot().phase).toBe('live');
+  expect(rig.grants()).toHaveLength(2);
+});
+
 it('events of a hidden page do not put off that it lets go', async () => {
   const rig = createClientRig({ onCall: answering() });
   rig.show();
