@@ -32,6 +32,7 @@ export async function startDemo({ entry }: DemoOptions): Promise<Demo> {
   await chroma.listen();
   const backEnd = await startBackEnd(wantedPagePort);
   const secret = randomBytes(32).toString('base64url');
+  const { METRICS_PORT } = process.env;
   const gateway = startGatewayChild({
     entry,
     port,
@@ -41,6 +42,8 @@ export async function startDemo({ entry }: DemoOptions): Promise<Demo> {
       AUTH: 'grant',
       GRANT_SECRET: secret,
       CORS_ORIGINS: backEnd.origins.join(),
+      // For who wants to see the dashboard with something in it.
+      ...(METRICS_PORT && { METRICS_PORT }),
     },
   });
   let show: Show | undefined;

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import { isRefused } from '../support/ask.ts';
 import { originsIn } from '../support/demo.ts';
+import { freePort } from '../support/free-port.ts';
 import { eventually } from '../support/jobs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'demo-'));
@@ -137,4 +138,12 @@ it('hands the gateway nothing of the operator’s own environment', async () => 
   );
   await exit;
   expect(printed.err).toContain('AUTH,CHROMA_API_KEY,CORS_ORIGINS,GRANT_SECRET,PATH,PORT,UPSTREAM_URL\n');
+});
+
+it('shows its figures too, for who wants to see the dashboard live', async () => {
+  const port = await freePort();
+  const { ready } = start({ PORT: '0', METRICS_PORT: String(port) });
+  await ready();
+  const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  expect(page).toContain('chroma_sync_gateway_watchers ');
 });
