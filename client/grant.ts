@@ -40,6 +40,7 @@ export interface GrantKeeper {
 }
 
 const FETCH_MS = 10_000;
+
 /** @param random 0 up to 1 */
 export function createGrantKeeper(
   source: GrantSource | undefined,

@@ -1,5 +1,5 @@
 /** An invocation as a page wants it: flat, and a union by `state`, so that a `switch` over it is exhaustive. */
-import { isObject, isTerminal, parseStatus } from '../src/domain/job.ts';
+import { isObject, isTerminal, parseStatus, type SourceKind, sourceKindOf } from '../src/domain/job.ts';
 
 /** The job's JSON as Chroma sent it. Only `id` and `status` are certain; a grant may show a part of the rest. */
 export interface RawInvocation {
@@ -45,7 +45,7 @@ interface InvocationFields {
   /** `undefined` where it is not given, or is no date. */
   readonly createdAt: Date | undefined;
   /** What is read; `unknown` also where the caller may not see it. */
-  readonly source: 'github' | 's3' | 'web_scrape' | 'unknown';
+  readonly source: SourceKind;
   /** UUID. `undefined` where the caller may not see it, as are the two names below. */
   readonly sourceId: string | undefined;
   readonly databaseName: string | undefined;
@@ -128,7 +128,7 @@ export function invocationOf(id: string, raw: unknown): Invocation | undefined {
     state,
     isTerminal: isTerminal(state),
     createdAt: dateOf(raw.created_at),
-    source: (['github', 's3', 'web_scrape'] as const).find((kind) => kind in metadata) ?? 'unknown',
+    source: sourceKindOf(metadata),
     sourceId: textOf(raw.source_id),
     databaseName: textOf(metadata.database_name),
     collectionName: textOf(metadata.collection_name),

@@ -34,7 +34,7 @@ export function ask(
   path: string,
   grant: string | undefined,
   signal: AbortSignal,
-  more?: Record<string, string> | false,
+  more?: Record<string, string>,
 ): Promise<Response> {
   const headers = { ...(grant && { Authorization: `Bearer ${grant}` }), ...more };
   return fetch(`${url}/api/v1/invocations${path}`, { headers, signal, ...CACHE_MODE });

@@ -37,6 +37,15 @@ export function rankOf(status: JobStatus): number {
   return isTerminal(status) ? 3 : 2;
 }
 
+/** What a job reads: Chroma's kinds, and `unknown` for whatever it may add. */
+export const SOURCE_KINDS = ['github', 's3', 'web_scrape', 'unknown'] as const;
+export type SourceKind = (typeof SOURCE_KINDS)[number];
+
+/** @param metadata the job's: its kind is a key there */
+export function sourceKindOf(metadata: Readonly<Record<string, unknown>>): SourceKind {
+  return SOURCE_KINDS.find((kind) => Object.hasOwn(metadata, kind)) ?? 'unknown';
+}
+
 /** Names keep their case; only what is a UUID has none. */
 export function foldUuid(text: string): string {
   return parseInvocationId(text) ?? text;

@@ -1,12 +1,8 @@
 /** How a job ended, for figures: its state, what kind of source it read, and how long it took. Pure. */
-import { isObject, isTerminal, type Job, type JobStatus } from './job.ts';
+import { isObject, isTerminal, type Job, type JobStatus, type SourceKind, sourceKindOf } from './job.ts';
 
 export const SETTLED_STATES = ['complete', 'failed', 'cancelled'] as const satisfies readonly JobStatus[];
 export type SettledState = (typeof SETTLED_STATES)[number];
-
-/** Chroma's, and `unknown` for whatever it may add. */
-export const SOURCE_KINDS = ['github', 's3', 'web_scrape', 'unknown'] as const;
-export type SourceKind = (typeof SOURCE_KINDS)[number];
 
 export interface Settled {
   readonly state: SettledState;
@@ -20,8 +16,11 @@ export function settledOf({ body, status }: Job): Settled | undefined {
   if (!isTerminal(status)) return undefined;
   const job = JSON.parse(body) as { readonly metadata?: unknown; readonly status: unknown };
   const metadata = isObject(job.metadata) ? job.metadata : {};
-  const source = SOURCE_KINDS.find((kind) => Object.hasOwn(metadata, kind)) ?? 'unknown';
-  return { state: status as SettledState, source, durationMs: durationOf(job.status) };
+  return {
+    state: status as SettledState,
+    source: sourceKindOf(metadata),
+    durationMs: durationOf(job.status),
+  };
 }
 
 function durationOf(status: unknown): number | undefined {

@@ -5,7 +5,8 @@
  */
 import { CACHE_OUTCOMES } from '../domain/answer.ts';
 import { ERROR_CODES, termsOf } from '../domain/errors.ts';
-import { SETTLED_STATES, SOURCE_KINDS, settledOf } from '../domain/settled.ts';
+import { SOURCE_KINDS } from '../domain/job.ts';
+import { SETTLED_STATES, settledOf } from '../domain/settled.ts';
 import { type Counters, STREAM_EVENTS } from './counting-log.ts';
 import { createHistogram } from './histogram.ts';
 import { LOOKUP_ROUTE, ROUTES, type Route } from './log.ts';
