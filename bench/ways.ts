@@ -107,7 +107,7 @@ export function watching(world: World): (tell: (said: Said) => void) => void {
     );
 }
 
-const createMemory = () => createMemoryStore(67_108_864);
+const createMemory = (): MemoryStore => createMemoryStore(67_108_864);
 
 function createOurs(world: World, memory: MemoryStore): ReadThrough {
   const ask = (id: InvocationId) =>

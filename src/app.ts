@@ -14,14 +14,16 @@ import { createEvents, type EventsOptions } from './http/events.ts';
 import type { Exchange, FinishedReply, HeaderReader, WhenLeft } from './http/exchange.ts';
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
 import type { Life } from './http/life.ts';
+import { createLists, type ListsOptions } from './http/list.ts';
 import { createLookups } from './http/lookup.ts';
 import { createPurges, type PurgeOptions } from './http/purge.ts';
 import { rawPathOf, rawQueryOf } from './http/raw-url.ts';
 import { readableOf } from './http/readable.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
 import type { StreamReply } from './http/stream-reply.ts';
+import type { ViewOf } from './http/view.ts';
 import { createWaits } from './http/wait.ts';
-import { LOOKUP_ROUTE } from './telemetry/log.ts';
+import { LIST_ROUTE, LOOKUP_ROUTE } from './telemetry/log.ts';
 import type { Places } from './watch/places.ts';
 import type { OpenWatch } from './watch/watch.ts';
 
@@ -45,9 +47,11 @@ export interface AppDeps
     ResponderOptions,
     Pick<ReadThrough, 'lookup' | 'known'>,
     Pick<PurgeOptions, 'recall' | 'purge'>,
+    Pick<ListsOptions, 'list'>,
     Pick<EventsOptions, 'counters'> {
   readonly authenticate?: Authenticate | undefined;
   readonly openWatch: OpenWatch;
+  readonly viewOf: ViewOf;
   readonly places: Places;
   readonly health: () => Omit<Health, 'draining'>;
   /** ms of a monotonic clock. */
@@ -72,7 +76,7 @@ export interface App {
 }
 
 /** Where a lookup lives; its last segment is the id. */
-export const LOOKUP_PREFIX = '/api/v1/invocations/';
+export const LOOKUP_PREFIX = `${LIST_ROUTE}/`;
 /** In an id's place, and no UUID. */
 const EVENTS = 'events';
 /** Where a stream lives. */
@@ -87,6 +91,7 @@ export function createApp(deps: AppDeps): App {
   const holdWait = createWaits({ ...deps, ...life });
   const answerLookup = createLookups({ ...deps, ...life, responder, admit, holdWait });
   const answerEvents = createEvents({ ...deps, responder, admit });
+  const answerList = createLists({ ...deps, ...life, responder, admit });
   const answerPurge = createPurges({ ...deps, ...life, responder });
   // One small router for a few routes: Hono's own choice among four takes 1.5 KiB of the Worker.
   const app = new Hono({ router: new LinearRouter(), getPath: (request) => pathOf(rawPathOf(request)) });
@@ -106,6 +111,13 @@ export function createApp(deps: AppDeps): App {
       segment === EVENTS
         ? answerEvents(exchange, rawQueryOf(c.req.raw), header)
         : answerLookup(exchange, segment, header, (tell) => deps.whenLeft(c, tell));
+    return answer instanceof Promise ? answer.then((late) => respond(c, late)) : respond(c, answer);
+  });
+  route(LIST_ROUTE, (c) => {
+    const header = headerReaderOf(c);
+    const exchange = responder.open(c.req.method, LIST_ROUTE, header);
+    if (exchange.method !== 'GET' && exchange.method !== 'HEAD') return otherMethod(c, exchange);
+    const answer = answerList(exchange, rawQueryOf(c.req.raw), header);
     return answer instanceof Promise ? answer.then((late) => respond(c, late)) : respond(c, answer);
   });
   for (const [path, render] of [

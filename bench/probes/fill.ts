@@ -5,10 +5,11 @@
 import { createCoalesce } from '../../src/cache/coalesce.ts';
 import { createMemoryStore } from '../../src/cache/memory-store.ts';
 import { createReadThrough, type Lookup } from '../../src/cache/read-through.ts';
-import { parseInvocationId } from '../../src/domain/job.ts';
+import { type InvocationId, parseInvocationId } from '../../src/domain/job.ts';
 import { createLifetimes } from '../../src/domain/lifetime.ts';
 import { createSecretScan } from '../../src/domain/secret-scan.ts';
 import { createChromaSource } from '../../src/upstream/chroma-source.ts';
+import { JOB } from '../../src/upstream/resource.ts';
 import type { Transport } from '../../src/upstream/transport.ts';
 import { JOB_BODY, JOB_ID } from '../job.ts';
 
@@ -24,6 +25,7 @@ const transport: Transport = async ({ url, wishFor }) => {
 };
 
 const chroma = createChromaSource({
+  resource: JOB,
   baseUrl: 'http://127.0.0.1',
   token: 'ck-made-up',
   userAgent: 'bench',
@@ -35,7 +37,7 @@ const chroma = createChromaSource({
 const memory = createMemoryStore(64 * 1_073_741_824);
 const readThrough = createReadThrough({
   memory,
-  source: { ask: (id) => chroma.ask(id, new AbortController().signal) },
+  source: { ask: (id: InvocationId) => chroma.ask(id, new AbortController().signal) },
   coalesce: createCoalesce<Lookup>(),
   lifetimes: createLifetimes({ inFlightTtlMs: 2_000, notFoundTtlMs: 1_000, staleIfErrorMs: 300_000 }),
   now: Date.now,

@@ -17,6 +17,8 @@ export interface Coalesce<T> {
   load(key: string, load: (isCurrent: IsCurrent) => Promise<T>): Coalesced<T>;
   /** Nobody joins the load under way any more: it answers who waits for it already, and is not kept. */
   forget(key: string): void;
+  /** The same of all keys. */
+  forgetAll(): void;
   /** Loads under way. */
   size(): number;
 }
@@ -41,6 +43,7 @@ export function createCoalesce<T>(): Coalesce<T> {
       return { outcome, joined: false };
     },
     forget: (key) => void loads.delete(key),
+    forgetAll: () => loads.clear(),
     size: () => loads.size,
   };
 }
@@ -51,15 +54,17 @@ export function createCoalesce<T>(): Coalesce<T> {
  */
 export function createSolitaryLoads<T>(): Coalesce<T> {
   let forgotten = 0;
+  /** Of all keys: a request that the platform drops would leave anything that is kept per load. */
+  const forgetAll = () => {
+    forgotten += 1;
+  };
   return {
     load(_key, load) {
       const before = forgotten;
       return { outcome: load(() => forgotten === before), joined: false };
     },
-    /** Of all keys: a request that the platform drops would leave anything that is kept per load. */
-    forget() {
-      forgotten += 1;
-    },
+    forget: forgetAll,
+    forgetAll,
     size: () => 0,
   };
 }

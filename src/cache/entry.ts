@@ -29,9 +29,9 @@ export function createEntry(answer: Answer, answeredAt: number, lifetimes: Lifet
     answeredAt,
     lifetimeClass,
     lifetime: lifetimes[lifetimeClass],
-    etag: answer.kind === 'job' ? etagOf(answer.body) : '',
+    etag: answer.kind === 'missing' ? '' : etagOf(answer.body),
     date: new Date(answeredAt).toUTCString(),
-    bytes: answer.kind === 'job' ? Buffer.byteLength(answer.body) : 0,
+    bytes: answer.kind === 'missing' ? 0 : Buffer.byteLength(answer.body),
   };
 }
 
@@ -46,7 +46,7 @@ export function deleteAtOf({ answeredAt, lifetime }: Entry): number {
 }
 
 /** RFC 9110 §8.8.3; 132 bits of SHA-256 are far beyond an accidental match. */
-function etagOf(body: string): string {
+export function etagOf(body: string): string {
   const etag = `"${hash('sha256', body, 'base64url').slice(0, 22)}"`;
   // Copied flat: as it is, it would keep the longer digest and two more objects alive, 120 bytes per entry.
   return Buffer.from(etag).toString('latin1');

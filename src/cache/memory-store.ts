@@ -8,10 +8,10 @@ import { type Entry, isFromTheFuture, supersedes } from './entry.ts';
 import { createSharedScopes, ownScopeBytes } from './shared-scopes.ts';
 
 /**
- * What an entry costs beside its body at most, measured: key, objects, strings, the cache's own slots, a scope
+ * What an entry costs beside its body and key at most, measured: objects, strings, the cache's own slots, a scope
  * object of its own without its names (docs/performance.md).
  */
-const OVERHEAD_BYTES = 550;
+const OVERHEAD_BYTES = 514;
 /** A flood of unknown ids may fill this share of the bytes and can never push a job out. */
 const NEGATIVE_SHARE = 1 / 16;
 
@@ -30,26 +30,27 @@ export interface MemorySize {
   readonly evictions: number;
 }
 
-export interface MemoryStore {
-  get(id: InvocationId): Entry | undefined;
+export interface MemoryStore<Key extends string = InvocationId> {
+  get(key: Key): Entry | undefined;
   /** @param now epoch ms: what is held from the future gives way, as a clock that was set back would keep it */
-  put(id: InvocationId, entry: Entry, now: number): Kept;
-  delete(id: InvocationId): void;
+  put(key: Key, entry: Entry, now: number): Kept;
+  delete(key: Key): void;
+  clear(): void;
   /**
    * The terminal entries of this moment, newest use first, each looked up when it is its turn: what is dropped
    * meanwhile is left out. Changes no order of use.
    */
-  terminal(): Iterable<readonly [InvocationId, Entry]>;
+  terminal(): Iterable<readonly [Key, Entry]>;
   size(): MemorySize;
 }
 
 /** @param maxBytes bound on bodies and overhead together, at least 1 */
-export function createMemoryStore(maxBytes: number): MemoryStore {
+export function createMemoryStore<Key extends string = InvocationId>(maxBytes: number): MemoryStore<Key> {
   let evictions = 0;
   const segment = (bytes: number) =>
-    new LRUCache<InvocationId, Entry>({
+    new LRUCache<Key, Entry>({
       maxSize: Math.max(1, Math.floor(bytes)),
-      dispose(_entry, _id, reason) {
+      dispose(_entry, _key, reason) {
         if (reason === 'evict') evictions += 1;
       },
     });
@@ -57,16 +58,16 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
   const jobs = segment(maxBytes * (1 - NEGATIVE_SHARE));
   const scopes = createSharedScopes();
 
-  function get(id: InvocationId): Entry | undefined {
-    return jobs.get(id) ?? negatives.get(id);
+  function get(key: Key): Entry | undefined {
+    return jobs.get(key) ?? negatives.get(key);
   }
 
   const segmentOf = ({ lifetimeClass }: Entry) => (lifetimeClass === 'negative' ? negatives : jobs);
 
   return {
     get,
-    put(id, entry, now) {
-      const held = get(id);
+    put(key, entry, now) {
+      const held = get(key);
       if (
         held !== undefined &&
         held !== entry &&
@@ -76,19 +77,23 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
         return { held, stored: false };
       }
       const own = segmentOf(entry);
-      if (held !== undefined && segmentOf(held) !== own) segmentOf(held).delete(id);
+      if (held !== undefined && segmentOf(held) !== own) segmentOf(held).delete(key);
       const kept = scopes.share(entry);
-      own.set(id, kept, { size: bytesOf(kept) + (kept === entry ? ownScopeBytes(entry) : 0) });
-      return { held: kept, stored: own.has(id) };
+      own.set(key, kept, { size: bytesOf(key, kept) + (kept === entry ? ownScopeBytes(entry) : 0) });
+      return { held: kept, stored: own.has(key) };
     },
-    delete(id) {
-      jobs.delete(id);
-      negatives.delete(id);
+    delete(key) {
+      jobs.delete(key);
+      negatives.delete(key);
+    },
+    clear() {
+      jobs.clear();
+      negatives.clear();
     },
     *terminal() {
-      for (const id of [...jobs.keys()]) {
-        const entry = jobs.peek(id);
-        if (entry?.lifetimeClass === 'terminal') yield [id, entry] as const;
+      for (const key of [...jobs.keys()]) {
+        const entry = jobs.peek(key);
+        if (entry?.lifetimeClass === 'terminal') yield [key, entry] as const;
       }
     },
     size: () => ({
@@ -100,7 +105,8 @@ export function createMemoryStore(maxBytes: number): MemoryStore {
 }
 
 /** V8 keeps a string in one byte per character until one of them needs two. */
-function bytesOf({ answer, bytes }: Entry): number {
-  if (answer.kind === 'missing') return OVERHEAD_BYTES;
-  return OVERHEAD_BYTES + (bytes === answer.body.length ? bytes : 2 * answer.body.length);
+function bytesOf(key: string, { answer, bytes }: Entry): number {
+  const overhead = OVERHEAD_BYTES + key.length;
+  if (answer.kind === 'missing') return overhead;
+  return overhead + (bytes === answer.body.length ? bytes : 2 * answer.body.length);
 }

@@ -18,7 +18,7 @@ export function createSharedScopes(): SharedScopes {
   return {
     share(entry) {
       const { answer } = entry;
-      if (answer.kind === 'missing') return entry;
+      if (answer.kind !== 'job') return entry;
       const { scope } = answer;
       const known = scopes.get(scope.sourceId);
       if (known !== undefined && isEqual(known, scope))
@@ -42,7 +42,7 @@ function isEqual(a: JobScope, b: JobScope): boolean {
  * V8 keeps a string in one byte per character until one of them needs two.
  */
 export function ownScopeBytes({ answer }: Entry): number {
-  if (answer.kind === 'missing') return 0;
+  if (answer.kind !== 'job') return 0;
   const names = namesOf(answer.scope);
   return /[^\0-\xff]/.test(names) ? 2 * names.length : names.length;
 }

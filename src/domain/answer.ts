@@ -3,9 +3,13 @@
  */
 import type { Failure } from './errors.ts';
 import type { InvocationId, Job } from './job.ts';
+import type { List } from './list.ts';
 
-/** What upstream said and may be relayed: a job (its 200) or that there is none (its 404). */
-export type Answer = Job | { readonly kind: 'missing' };
+/** What has a body that may be relayed: upstream's 200. */
+export type Relayed = Job | List;
+
+/** What upstream said and may be relayed: a job or a list of them, or that there is none (its 404). */
+export type Answer = Relayed | { readonly kind: 'missing' };
 
 /** How an answer came: RFC 9211's `hit`, a forwarded question of our own, another caller's, or stale. */
 export const CACHE_OUTCOMES = ['hit', 'miss', 'collapsed', 'stale'] as const;
@@ -34,8 +38,11 @@ export function sourced({ answer, answeredAt }: Answered, cache: CacheOutcome, s
   return { answer, answeredAt, cache, revalidated: false, stored };
 }
 
-/** Whoever can be asked about one invocation: Chroma, a guard around it, a lease, a Durable Object. */
-export interface InvocationSource {
+/**
+ * Whoever can be asked: Chroma, a guard around it, a lease, a Durable Object. The key is an invocation's id, or what else
+ * can be asked for.
+ */
+export interface Source<Key extends string = InvocationId> {
   /** Rejects with a {@link Failure} only. */
-  ask(id: InvocationId): Promise<Sourced>;
+  ask(key: Key): Promise<Sourced>;
 }

@@ -15,5 +15,8 @@ export type GrantFlaw =
 /** Why a body is not an answer about this invocation; `wrong_id` is another's answer, and worth an alarm. */
 export type JobFlaw = 'not_json' | 'wrong_shape' | 'wrong_id';
 
+/** Why a body is not the list that was asked for; `foreign_job` holds a job of another container: worth an alarm. */
+export type ListFlaw = 'not_json' | 'wrong_shape' | 'foreign_job';
+
 /** Why a response of upstream's cannot be used; `token_echoed` is worth an alarm. */
-export type AnswerFlaw = JobFlaw | 'content_encoding' | 'too_large' | 'not_utf8' | 'token_echoed';
+export type AnswerFlaw = JobFlaw | ListFlaw | 'content_encoding' | 'too_large' | 'not_utf8' | 'token_echoed';

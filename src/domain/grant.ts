@@ -5,6 +5,7 @@
 import * as z from 'zod/mini';
 import type { ClaimsFlaw } from './flaw.ts';
 import { foldUuid, type InvocationId, type JobScope, parseInvocationId } from './job.ts';
+import type { ListRequest } from './list.ts';
 
 /** The longest token worth looking at, in bytes: about 150 invocation ids. */
 export const MAX_TOKEN_BYTES = 8_192;
@@ -16,6 +17,10 @@ export const LEEWAY_MS = 30_000;
 export const DEFAULT_AUDIENCE = 'chroma-sync-gateway';
 /** RFC 7518 §3.2: an HS256 key is at least as long as its hash. */
 export const MIN_SECRET_BYTES = 32;
+
+/** How much of a job is seen: upstream's own answer, or its summary (contract §11). */
+export const VIEWS = ['full', 'summary'] as const;
+export type GrantView = (typeof VIEWS)[number];
 
 /** What may be read: everything, or what any one of four lists names. Ids are lower case. */
 export type Read =
@@ -30,6 +35,8 @@ export type Read =
 /** A verified grant. It holds nothing but what it covers. */
 export interface Grant {
   readonly read: Read;
+  /** Of what it covers only the summary is seen (contract §11). */
+  readonly view?: 'summary';
   /** What it covers may be purged. */
   readonly mayPurge?: true;
 }
@@ -52,6 +59,13 @@ export function covers(grant: Grant, id: InvocationId, scope: JobScope): boolean
     (scope.databaseName !== undefined && read.databases.has(scope.databaseName)) ||
     (scope.collectionName !== undefined && read.collections.has(scope.collectionName))
   );
+}
+
+/** A list needs its container covered: jobs or collections that are covered cover no list. */
+export function coversList({ read }: Grant, { sourceId, databaseName }: ListRequest): boolean {
+  if (read === '*') return true;
+  if (sourceId !== undefined) return read.sources.has(sourceId);
+  return databaseName !== undefined && read.databases.has(databaseName);
 }
 
 const entries = z._default(z.array(z.string()), []);
@@ -79,6 +93,8 @@ const claimsShape = z.object({
   nbf: z.optional(z.number()),
   iat: z.optional(z.number()),
   read: z.optional(readShape),
+  // Whoever wrote another word meant less than everything: such a grant is refused.
+  view: z.optional(z.enum(VIEWS)),
   purge: z.optional(z.unknown()),
 });
 
@@ -101,7 +117,7 @@ export interface GrantTerm {
 export function parseClaims(claims: unknown, expected: ExpectedClaims, now: number): GrantTerm | ClaimsFlaw {
   const parsed = claimsShape.safeParse(claims);
   if (!parsed.success) return 'wrong_claims';
-  const { aud, iss, exp, nbf, iat, read, purge } = parsed.data;
+  const { aud, iss, exp, nbf, iat, read, view, purge } = parsed.data;
   if (aud !== expected.audience && !(Array.isArray(aud) && aud.includes(expected.audience))) {
     return 'wrong_audience';
   }
@@ -109,8 +125,12 @@ export function parseClaims(claims: unknown, expected: ExpectedClaims, now: numb
   if (Math.max(nbf ?? -Infinity, iat ?? -Infinity) * 1_000 > now + LEEWAY_MS) return 'not_yet_valid';
   const endsAt = exp * 1_000 + LEEWAY_MS;
   if (now >= endsAt) return 'expired';
-  const covered = read === '*' ? '*' : parseRead(read);
-  return { grant: purge === true ? { read: covered, mayPurge: true } : { read: covered }, endsAt };
+  const grant: Grant = {
+    read: read === '*' ? '*' : parseRead(read),
+    ...(view === 'summary' && { view }),
+    ...(purge === true && { mayPurge: true }),
+  };
+  return { grant, endsAt };
 }
 
 /** An entry that is no UUID can equal no invocation's id; it grants nothing and spoils nothing. */

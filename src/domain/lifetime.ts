@@ -5,7 +5,7 @@
 import type { Answer } from './answer.ts';
 import { isTerminal } from './job.ts';
 
-/** Terminal: can never change. In-flight: may change; unrecognised states count as such. Negative: a 404. */
+/** Terminal: can never change. In-flight: may change; unrecognised states and lists count as such. Negative: a 404. */
 export type LifetimeClass = 'terminal' | 'in-flight' | 'negative';
 
 /** Two windows in ms, counted from the moment upstream gave the answer; `Infinity` is for ever. */
@@ -34,5 +34,6 @@ export function createLifetimes(options: LifetimeOptions): Lifetimes {
 
 export function classOf(answer: Answer): LifetimeClass {
   if (answer.kind === 'missing') return 'negative';
+  if (answer.kind === 'list') return 'in-flight'; // whatever is in it: the next job makes it another
   return isTerminal(answer.status) ? 'terminal' : 'in-flight';
 }

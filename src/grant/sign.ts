@@ -6,10 +6,12 @@ import { SignJWT } from 'jose';
 import * as z from 'zod/mini';
 import {
   DEFAULT_AUDIENCE,
+  type GrantView,
   MAX_GRANT_ENTRIES,
   MAX_TOKEN_BYTES,
   MIN_SECRET_BYTES,
   parseGrantSecrets,
+  VIEWS,
 } from '../domain/grant.ts';
 import { parseInvocationId } from '../domain/job.ts';
 
@@ -39,6 +41,11 @@ export interface SignGrantOptions {
   readonly read: '*' | ReadLists;
   /** From now on, 1 s to 366 days; a browser tab wants minutes. */
   readonly expiresIn: Duration;
+  /**
+   * `'summary'`: how a job is doing, without its source, its names or an error's text. An older gateway does not know it
+   * and shows everything; `'full'` unless given.
+   */
+  readonly view?: GrantView | undefined;
   /** What it covers may be purged too: for a back end, never for a page. */
   readonly purge?: boolean | undefined;
   /** `sub`: whom it is for. The gateway does not use it. */
@@ -90,6 +97,7 @@ const optionsShape = z.object({
     z.pipe(z.string('is missing'), z.transform(parseSeconds)),
     z.number(`must be a whole number and a unit, like 15m (s, m, h or d), from 1s to ${MAX_DAYS}d`),
   ),
+  view: z.optional(z.enum(VIEWS, "must be 'full' or 'summary'")),
   purge: z.optional(z.boolean('must be true or false')),
   subject: z.optional(name),
   audience: z._default(name, DEFAULT_AUDIENCE),
@@ -130,7 +138,7 @@ async function sign(
     const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
     throw new TypeError(faults.join('; '));
   }
-  const { secret, read, expiresIn, purge, subject, audience, issuer, now } = parsed.data;
+  const { secret, read, expiresIn, view, purge, subject, audience, issuer, now } = parsed.data;
   const issuedAt = Math.floor(now() / 1_000);
   const expiresAt = issuedAt + expiresIn;
   const grant = await new SignJWT({
@@ -140,6 +148,7 @@ async function sign(
     iat: issuedAt,
     exp: expiresAt,
     read,
+    view,
     purge: purge === true ? purge : undefined,
   })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })

@@ -3,9 +3,9 @@
  * event or begin another.
  */
 import type { Failure } from '../domain/errors.ts';
-import type { InvocationId, Job } from '../domain/job.ts';
-import type { JobState } from '../watch/watch.ts';
+import type { InvocationId } from '../domain/job.ts';
 import { errorBody } from './error-reply.ts';
+import type { View } from './view.ts';
 
 /** Why a stream ends; contract §10. */
 export type EndReason = 'settled' | 'expired' | 'shutdown' | 'lifetime' | 'overloaded';
@@ -16,21 +16,16 @@ export interface Piece {
   readonly bytes: number;
 }
 
-/** The state that was rendered last: a change is shown on all its streams in a row, and kept no longer than that. */
-let lastState: JobState | undefined;
+/** What was rendered last, by its ETag: a change is shown on all its streams in a row, and kept no longer than that. */
+let lastEtag = '';
 let lastPiece: Piece | undefined;
 
-/**
- * Rendered once for all streams that show it in a row.
- * @param state of a job that is there
- */
-export function invocationEvent(state: JobState): Piece {
-  if (state === lastState && lastPiece !== undefined) return lastPiece;
-  const { answer, bytes } = state.entry!;
-  const { body } = answer as Job;
+/** Rendered once for all streams that show it in a row. */
+export function invocationEvent({ body, bytes, etag }: View): Piece {
+  if (etag === lastEtag && lastPiece !== undefined) return lastPiece;
   // Line ends stand between tokens only; in a line of its own each part is the same JSON.
   const text = `event: invocation\ndata: ${body.replace(/\r\n|\r|\n/g, '\ndata: ')}\n\n`;
-  lastState = state;
+  lastEtag = etag;
   lastPiece = { text, bytes: bytes + text.length - body.length };
   return lastPiece;
 }

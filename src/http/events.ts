@@ -14,12 +14,14 @@ import { createFeed } from './feed.ts';
 import type { Life } from './life.ts';
 import type { Responder } from './responder.ts';
 import type { StreamReply } from './stream-reply.ts';
+import type { ViewOf } from './view.ts';
 
 export interface EventsOptions {
   readonly admit: Admit;
   readonly responder: Responder;
   readonly places: Places;
   readonly openWatch: OpenWatch;
+  readonly viewOf: ViewOf;
   readonly life: Life;
   /** Where the events that were sent are counted, if anywhere. */
   readonly counters?: Pick<Counters, 'event'> | undefined;
@@ -55,7 +57,7 @@ const RETRY_MS = [2_000, 4_000] as const;
 const OVERLOADED_RETRY_MS = [10_000, 20_000] as const;
 
 export function createEvents(options: EventsOptions): AnswerEvents {
-  const { admit, responder, places, openWatch, life, streamLifetimeMs, now, clock, random } = options;
+  const { admit, responder, places, openWatch, viewOf, life, streamLifetimeMs, now, clock, random } = options;
   const count: Counters['event'] = (event) => options.counters?.event(event);
 
   function open(
@@ -80,6 +82,7 @@ export function createEvents(options: EventsOptions): AnswerEvents {
     const feed = createFeed({
       ids: watched,
       grant: shown?.grant,
+      viewOf,
       requestId: exchange.requestId,
       openWatch,
       retryMs: draw(isFull ? OVERLOADED_RETRY_MS : RETRY_MS),

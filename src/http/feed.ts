@@ -134,7 +134,7 @@ class JobsFeed implements Feed {
       if (!hasRoom(waiting, piece)) return 'no room';
       this.#events += 1;
       this.#options.shown(kind);
-      if (noteShown(job, kind)) this.#settle(job);
+      if (noteShown(this.#options, job, kind)) this.#settle(job);
       return piece;
     }
     return undefined;

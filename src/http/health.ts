@@ -11,6 +11,8 @@ export interface Health {
   /** A sick upstream or store does not make us unready. */
   readonly draining: boolean;
   readonly upstream: GuardHealth & UpstreamCounts;
+  /** Apart from what lookups have. */
+  readonly lists: GuardHealth & MemorySize;
   readonly watches: PlacesSize;
   /** The process's own memory first. */
   readonly stores: readonly (StoreHealth & Partial<MemorySize>)[];

@@ -11,10 +11,11 @@ import type { Places } from '../watch/places.ts';
 import type { Admit } from './admission.ts';
 import { matchesEtag } from './conditional.ts';
 import type { Exchange, FinishedReply, HeaderReader, WhenLeft } from './exchange.ts';
-import { jobReply } from './job-reply.ts';
+import { foundReply } from './found-reply.ts';
 import type { Life } from './life.ts';
 import { waitOf } from './prefer.ts';
 import type { Responder } from './responder.ts';
+import type { ViewOf } from './view.ts';
 import { isUncovered, isVisible } from './visible.ts';
 import type { HoldWait } from './wait.ts';
 
@@ -22,6 +23,7 @@ export interface LookupsOptions extends Pick<ReadThrough, 'lookup'> {
   readonly admit: Admit;
   readonly holdWait: HoldWait;
   readonly places: Places;
+  readonly viewOf: ViewOf;
   readonly responder: Responder;
   readonly phase: Life['phase'];
   /** Epoch ms. */
@@ -45,7 +47,7 @@ interface Question {
 }
 
 export function createLookups(options: LookupsOptions): AnswerLookup {
-  const { lookup, admit, holdWait, places, responder, phase, now } = options;
+  const { lookup, admit, holdWait, places, viewOf, responder, phase, now } = options;
 
   function find(
     exchange: Exchange,
@@ -75,8 +77,10 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
   ): FinishedReply | Promise<FinishedReply> {
     const { id, header, shown } = question;
     const ifNoneMatch = header('if-none-match');
-    const endsIt = ({ answer, etag, lifetimeClass }: Entry) =>
-      lifetimeClass !== 'in-flight' || !isVisible(shown?.grant, id, answer) || isOther(etag, ifNoneMatch);
+    const endsIt = (entry: Entry) =>
+      entry.lifetimeClass !== 'in-flight' ||
+      !isVisible(shown?.grant, id, entry.answer) ||
+      isOther(viewOf(entry.answer, entry, shown?.grant).etag, ifNoneMatch);
     if (!(found instanceof Promise) && endsIt(found.entry)) return show(question, found, seconds);
 
     const refusal = places.refusalOf(shown?.token, 1);
@@ -136,7 +140,8 @@ export function createLookups(options: LookupsOptions): AnswerLookup {
     const headers = responder.headers(exchange);
     const wait = waited === undefined ? undefined : ('applied' as const);
     if (waited !== undefined) headers['Preference-Applied'] = `wait=${waited}`;
-    const reply = jobReply(found, answer, header('if-none-match'), headers, now());
+    const view = viewOf(answer, entry, shown?.grant);
+    const reply = foundReply(found, view, header('if-none-match'), headers, now());
     return responder.finish(exchange, reply, { invocationId, cache, upstreamMs, wait });
   }
 

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { parseGrantSecrets } from '../domain/grant.ts';
+import { type GrantView, parseGrantSecrets } from '../domain/grant.ts';
 import { type Duration, signGrant } from '../grant/sign.ts';
 import { EX_CONFIG, EX_USAGE } from './exit-status.ts';
 
@@ -21,6 +21,7 @@ What it covers (repeat at will; a job is covered when any of them covers it):
 
 How long, and for whom:
   -e, --expires DURATION   required; 90s, 15m, 12h, 7d, up to 366d
+      --view VIEW          full, or summary: how a job is doing, without source, names or error text
       --purge              what it covers may be purged too: for a back end, never for a page
       --subject TEXT       sub: whom it is for
       --audience TEXT      aud: the gateway's GRANT_AUDIENCE (default chroma-sync-gateway)
@@ -81,6 +82,7 @@ async function textFor(args: readonly string[]): Promise<string> {
       ? '*'
       : { invocations: invocation, sources: source, databases: database, collections: collection },
     expiresIn: options.expires as Duration,
+    view: options.view as GrantView | undefined,
     purge: options.purge,
     subject: options.subject,
     audience: options.audience ?? env('GRANT_AUDIENCE'),
@@ -100,6 +102,7 @@ function optionsOf(args: readonly string[]) {
       collection: { type: 'string', multiple: true },
       all: { type: 'boolean' },
       expires: { type: 'string', short: 'e' },
+      view: { type: 'string' },
       purge: { type: 'boolean' },
       subject: { type: 'string' },
       audience: { type: 'string' },

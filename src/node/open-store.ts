@@ -6,8 +6,8 @@ import type { Store, StoreHealth } from '../cache/store.ts';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import type { StoreConfig } from '../config/store.ts';
-import type { InvocationSource } from '../domain/answer.ts';
-import type { Memory } from '../gateway.ts';
+import type { Source } from '../domain/answer.ts';
+import type { Memory } from '../lookups.ts';
 import { refuseWrongPath } from '../stores/sqlite/path.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -15,7 +15,7 @@ export interface OpenedStore {
   /** `undefined`: answers live and die with the process. */
   readonly store?: Store;
   /** Where a fleet has the store: a source that one process of it asks at a time. */
-  readonly share?: (source: InvocationSource) => InvocationSource;
+  readonly share?: (source: Source) => Source;
 }
 
 /** @throws ConfigError for a file that can never be a database */
@@ -61,7 +61,7 @@ export async function openStore(
       const link = createRedisLink({ url: choice.url, report });
       const store = createRedisStore({ link, partition, lifetimes, now });
       const deadlineMs = config.upstream.timeoutMs;
-      const share = (source: InvocationSource) =>
+      const share = (source: Source) =>
         leased(source, { link, store, partition, lifetimes, deadlineMs, now });
       return { store, share };
     }

@@ -4,13 +4,17 @@ import { VERSION } from '../domain/version.ts';
 import type { Family, Sample } from './exposition.ts';
 import type { Tally } from './tally.ts';
 
+/** Of one kind of question. */
+interface PresentCalls {
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  readonly active?: number;
+  readonly waiting?: number;
+}
+
 /** Present values, as `/readyz` has them. */
 export interface Present {
-  readonly upstream: {
-    readonly breaker: 'closed' | 'open' | 'half-open';
-    readonly active?: number;
-    readonly waiting?: number;
-  };
+  readonly upstream: PresentCalls;
+  readonly lists: PresentCalls;
   readonly stores: readonly (StoreHealth & {
     readonly entries?: number;
     readonly bytes?: number;
@@ -23,7 +27,7 @@ export interface Present {
 const PREFIX = 'chroma_sync_gateway_';
 
 export function familiesOf({ counts }: Tally, present: Present): Family[] {
-  const { upstream, stores, watches, log } = present;
+  const { upstream, lists, stores, watches, log } = present;
   const memory = stores.find(({ tier }) => tier === 'memory');
   const requests = [...counts.requests.values()].flatMap((route) => route.all());
   return [
@@ -54,10 +58,15 @@ export function familiesOf({ counts }: Tally, present: Present): Family[] {
       help: 'How long calls to Chroma took, failed ones too.',
       samples: [{ value: counts.callDurations }],
     },
-    gauge('upstream_in_flight', 'Calls to Chroma under way.', upstream.active ?? 0),
-    gauge('upstream_queue', 'Calls to Chroma that wait for a slot.', upstream.waiting ?? 0),
+    gauge('upstream_in_flight', 'Calls to Chroma under way.', (upstream.active ?? 0) + (lists.active ?? 0)),
+    gauge(
+      'upstream_queue',
+      'Calls to Chroma that wait for a slot.',
+      (upstream.waiting ?? 0) + (lists.waiting ?? 0),
+    ),
     gauge('breaker_open', '1 while Chroma is not asked because it failed, or one probe is under way.', [
       { labels: { for: 'lookups' }, value: upstream.breaker === 'closed' ? 0 : 1 },
+      { labels: { for: 'lists' }, value: lists.breaker === 'closed' ? 0 : 1 },
     ]),
     gauge('cache_entries', 'Answers in memory.', memory?.entries ?? 0),
     gauge('cache_bytes', 'Bytes that answers in memory count for, of CACHE_MAX_BYTES.', memory?.bytes ?? 0),

@@ -22,11 +22,20 @@ export const LOG_LEVELS = {
 
 export type LogLevel = keyof typeof LOG_LEVELS;
 
+/** Where a list lives. */
+export const LIST_ROUTE = '/api/v1/invocations';
 /** Where a lookup lives. */
-export const LOOKUP_ROUTE = '/api/v1/invocations/{id}';
+export const LOOKUP_ROUTE = `${LIST_ROUTE}/{id}`;
 
 /** Every route's template, and `none` for what has no route: a closed list, as figures are counted by it. */
-export const ROUTES = [LOOKUP_ROUTE, '/api/v1/invocations/events', '/healthz', '/readyz', 'none'] as const;
+export const ROUTES = [
+  LOOKUP_ROUTE,
+  LIST_ROUTE,
+  `${LIST_ROUTE}/events`,
+  '/healthz',
+  '/readyz',
+  'none',
+] as const;
 export type Route = (typeof ROUTES)[number];
 
 /** What is known of a request when it comes. */

@@ -1,5 +1,6 @@
 /** Upstream's trouble, logged once per call however many callers waited, and counted for `/readyz`. */
 import type { Answer } from '../domain/answer.ts';
+import type { AnswerFlaw } from '../domain/flaw.ts';
 import type { UpstreamCall } from '../upstream/chroma-source.ts';
 import type { Counters } from './counting-log.ts';
 import type { Log } from './log.ts';
@@ -23,6 +24,8 @@ export interface LastTold {
   at: number;
 }
 
+/** What is not ours to see was sent to us, or what is ours alone was sent back. */
+const ALARMS: ReadonlySet<string> = new Set<AnswerFlaw>(['wrong_id', 'foreign_job', 'token_echoed']);
 /** A wrong host answers every question so; one line per minute is enough. */
 const FOREIGN_EVERY_MS = 60_000;
 
@@ -51,7 +54,7 @@ export function createUpstreamLog(
       if (wasDead !== true) calls++;
       if (call.code !== undefined) {
         if (wasDead !== true) failures++;
-        const isAlarm = flaw === 'wrong_id' || flaw === 'token_echoed'; // somebody must look at it
+        const isAlarm = flaw !== undefined && ALARMS.has(flaw); // somebody must look at it
         const level = isAlarm ? 'error' : wasDead === true ? 'info' : 'warn';
         log.event(level, 'upstream call failed', call);
       } else if (oddity === 'drift') {

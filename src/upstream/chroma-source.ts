@@ -1,20 +1,21 @@
 /**
  * One call to Chroma Sync: a request built from nothing, a body read to a bound and parsed once to decide,
- * every outcome named. Takes nothing from a caller but an invocation id. May not retry, cache or log.
+ * every outcome named. Takes nothing from a caller but what its key says. May not retry, cache or log.
  */
-import { type Answer, type Sourced, sourced } from '../domain/answer.ts';
+import { type Answer, type Relayed, type Sourced, sourced } from '../domain/answer.ts';
 import type { ErrorCode, Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
-import { parseJob } from '../domain/parse-job.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
 import { readUtf8 } from '../domain/utf8.ts';
 import { isChromaError } from './chroma-error.ts';
 import { failureOf, type Phase, unusable, upstreamFailureOf } from './failure.ts';
+import type { Resource } from './resource.ts';
 import type { Connection, ResponseHead, Transport } from './transport.ts';
 
 /** One finished upstream call, for the log: never a body or a token, and of the headers the media type only. */
 export interface UpstreamCall {
-  readonly invocationId: InvocationId;
+  /** `undefined` for a list. */
+  readonly invocationId?: InvocationId | undefined;
   readonly durationMs: number;
   readonly bytes: number;
   readonly status?: number | undefined;
@@ -36,7 +37,8 @@ export interface UpstreamCall {
 /** `drift`: a status we do not know, upstream's contract has moved. `foreign_404`: not in Chroma's own words. */
 export type Oddity = 'drift' | 'foreign_404';
 
-export interface ChromaSourceOptions {
+export interface ChromaSourceOptions<Key extends string> {
+  readonly resource: Resource<Key>;
   /** Origin and optional path prefix, without a trailing slash. */
   readonly baseUrl: string;
   readonly token: string;
@@ -50,16 +52,13 @@ export interface ChromaSourceOptions {
 }
 
 /** A source whose calls can be ended from outside. */
-export interface ChromaSource {
+export interface ChromaSource<Key extends string = InvocationId> {
   /** Rejects with an `UpstreamFailure`; once `signal` aborts, with `upstream_timeout`. On `any` connection by default. */
-  ask(id: InvocationId, signal: AbortSignal, connection?: Connection): Promise<Sourced>;
+  ask(key: Key, signal: AbortSignal, connection?: Connection): Promise<Sourced>;
 }
 
-/** Contract §5: an answer is at most 256 KiB. */
-const MAX_BODY_BYTES = 256 * 1024;
-
-export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
-  const { baseUrl, transport, secrets, now, report } = options;
+export function createChromaSource<Key extends string>(options: ChromaSourceOptions<Key>): ChromaSource<Key> {
+  const { resource, baseUrl, transport, secrets, now, report } = options;
   const headers = {
     accept: 'application/json',
     'accept-encoding': 'identity',
@@ -67,13 +66,13 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     'x-chroma-token': options.token,
   };
 
-  async function ask(id: InvocationId, signal: AbortSignal, on: Connection = 'any'): Promise<Sourced> {
+  async function ask(key: Key, signal: AbortSignal, on: Connection = 'any'): Promise<Sourced> {
     const startedAt = now();
     const seen: Seen = { status: undefined, mediaType: undefined, bytes: 0, oddity: undefined };
     const finished = (rest: Partial<UpstreamCall>, answer?: Answer) =>
-      report({ invocationId: id, durationMs: now() - startedAt, ...seen, ...rest }, answer);
+      report({ invocationId: resource.idOf(key), durationMs: now() - startedAt, ...seen, ...rest }, answer);
     try {
-      const sourced = await exchange(id, signal, on, seen);
+      const sourced = await exchange(key, signal, on, seen);
       finished({}, sourced.answer);
       return sourced;
     } catch (thrown) {
@@ -86,17 +85,17 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
   }
 
   async function exchange(
-    id: InvocationId,
+    key: Key,
     signal: AbortSignal,
     connection: Connection,
     seen: Seen,
   ): Promise<Sourced> {
     const { head, body, distrust } = await transport({
-      url: `${baseUrl}/api/v1/invocations/${id}`,
+      url: baseUrl + resource.pathOf(key),
       headers,
       signal,
       connection,
-      maxBytes: MAX_BODY_BYTES,
+      maxBytes: resource.maxBytes,
       wishFor(head) {
         seen.status = head.status;
         seen.mediaType = MEDIA_TYPE.exec(head.header('content-type') ?? '')?.[0];
@@ -118,14 +117,18 @@ export function createChromaSource(options: ChromaSourceOptions): ChromaSource {
     const text = readUtf8(body, 'dropped');
     if (text === undefined) throw unusable('not_utf8', 'body');
     if (secrets.isIn(`${head.headerText()}${text}`)) throw unusable('token_echoed', 'parse');
-    const job = parseJob(id, text);
-    if (job === 'wrong_id') distrust?.();
-    if (typeof job === 'string') throw unusable(job, 'parse');
-    if (job.status === 'unrecognised') seen.oddity = 'drift';
-    return answered(job);
+    const answer = resource.parse(key, text);
+    if (answer === 'wrong_id' || answer === 'foreign_job') distrust?.();
+    if (typeof answer === 'string') throw unusable(answer, 'parse');
+    if (isDrift(answer)) seen.oddity = 'drift';
+    return answered(answer);
   }
 
   return { ask };
+}
+
+function isDrift(answer: Relayed): boolean {
+  return answer.kind === 'job' ? answer.status === 'unrecognised' : answer.hasUnrecognised;
 }
 
 /** A list (RFC 9110 §8.4) in which an empty element is none and `identity` changes nothing. */

@@ -11,7 +11,7 @@
  * Around Chroma on Node and in the Durable Object; around the object in an isolate, without the retry.
  * May not cache or log.
  */
-import type { InvocationSource, Sourced } from '../domain/answer.ts';
+import type { Source, Sourced } from '../domain/answer.ts';
 import { asFailure, type ErrorCode, Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
 import { type Breaker, type BreakerAdmission, createBreaker } from './breaker.ts';
@@ -19,19 +19,21 @@ import type { Bulkhead } from './bulkhead.ts';
 import type { ChromaSource } from './chroma-source.ts';
 import { type Deadline, startDeadline } from './deadline.ts';
 import { UpstreamFailure } from './failure.ts';
-import { asksForPause, createPause } from './pause.ts';
+import { asksForPause, type Pause } from './pause.ts';
 import { createRetryBudget } from './retry-budget.ts';
 import type { Connection } from './transport.ts';
 import { weightOf } from './weight.ts';
 
-export interface GuardOptions {
-  readonly source: ChromaSource;
+export interface GuardOptions<Key extends string> {
+  readonly source: ChromaSource<Key>;
+  /** Upstream's own wish: one for all guards around it. */
+  readonly pause: Pause;
   /** Without it nobody waits for a slot: an isolate's requests cannot wake each other. */
   readonly bulkhead?: Bulkhead | undefined;
   /** `UPSTREAM_TIMEOUT_MS`: over everything one lookup spends here. */
   readonly deadlineMs: number;
   /** What the source may know by itself, for when it must not ask; never rejects. */
-  readonly recall?: ((id: InvocationId) => Promise<Sourced | undefined>) | undefined;
+  readonly recall?: ((key: Key) => Promise<Sourced | undefined>) | undefined;
   /** At most one retry per lookup; off around a source that retries by itself. */
   readonly retries: boolean;
   /** ms of a monotonic clock. */
@@ -49,7 +51,7 @@ export interface GuardHealth {
   readonly waiting?: number;
 }
 
-export interface Guard extends InvocationSource {
+export interface Guard<Key extends string = InvocationId> extends Source<Key> {
   health(): GuardHealth;
 }
 
@@ -64,24 +66,23 @@ interface Admission {
   readonly pause: number;
 }
 
-export function createGuard(options: GuardOptions): Guard {
-  const { source, bulkhead, recall, deadlineMs, retries, now, random } = options;
-  const pause = createPause(now);
+export function createGuard<Key extends string>(options: GuardOptions<Key>): Guard<Key> {
+  const { source, pause, bulkhead, recall, deadlineMs, retries, now, random } = options;
   const budget = createRetryBudget();
   const breaker = createBreaker({ now, lostAfterMs: deadlineMs + LOST_SLACK_MS });
 
   /** Steps 1 to 3. */
-  async function ask(id: InvocationId): Promise<Sourced> {
+  async function ask(key: Key): Promise<Sourced> {
     try {
       refuse();
     } catch (refusal) {
-      const known = await recall?.(id);
+      const known = await recall?.(key);
       if (known === undefined) throw refusal;
       return known;
     }
     const deadline = startDeadline(deadlineMs);
     try {
-      const work = () => attempts(id, deadline);
+      const work = () => attempts(key, deadline);
       return await deadline.race(bulkhead === undefined ? work() : bulkhead.run(work));
     } finally {
       deadline.clear();
@@ -93,25 +94,25 @@ export function createGuard(options: GuardOptions): Guard {
     pause.check();
   }
 
-  async function attempts(id: InvocationId, deadline: Deadline): Promise<Sourced> {
+  async function attempts(key: Key, deadline: Deadline): Promise<Sourced> {
     deadline.leaveQueue();
     budget.earn();
     try {
-      return await attempt(id, deadline, 'any');
+      return await attempt(key, deadline, 'any');
     } catch (failure) {
-      return await retry(id, deadline, failure);
+      return await retry(key, deadline, failure);
     }
   }
 
   /** Steps 4 to 6. */
-  async function attempt(id: InvocationId, deadline: Deadline, on: Connection): Promise<Sourced> {
+  async function attempt(key: Key, deadline: Deadline, on: Connection): Promise<Sourced> {
     if (deadline.remainingMs() === 0)
       throw new Failure('upstream_timeout', { reason: 'deadline_in_queue', local: true });
     refuse(); // again: much may have been learned while this caller waited for its slot
     const admission: Admission = { pause: pause.admit(), breaker: breaker.admit() };
     let sourced: Sourced;
     try {
-      sourced = await source.ask(id, deadline.signal, on);
+      sourced = await source.ask(key, deadline.signal, on);
     } catch (thrown) {
       const failure = asFailure(thrown);
       // Whose time-out it was, the deadline knows.
@@ -133,14 +134,14 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   /** Step 7: within a budget, or at once on a new connection where the old one was dead. */
-  async function retry(id: InvocationId, deadline: Deadline, failure: unknown): Promise<Sourced> {
+  async function retry(key: Key, deadline: Deadline, failure: unknown): Promise<Sourced> {
     if (!retries || !(failure instanceof UpstreamFailure) || failure.retry === 'no') throw failure;
-    if (failure.retry === 'on_new_connection') return await attempt(id, deadline, 'new');
+    if (failure.retry === 'on_new_connection') return await attempt(key, deadline, 'new');
     const delayMs = random() * RETRY_WITHIN_MS;
     if (delayMs >= deadline.remainingMs() || !budget.spend()) throw failure;
     await new Promise((resolve) => setTimeout(resolve, delayMs));
     if (breaker.state() !== 'closed') throw failure;
-    return await attempt(id, deadline, 'any');
+    return await attempt(key, deadline, 'any');
   }
 
   return {

@@ -13,6 +13,7 @@ import { paceOf } from '../domain/pace.ts';
 import { MAX_TIMER_MS } from '../domain/timer.ts';
 import { MAX_HOLD_MS, type ObjectStub, outcomeOf, type Told } from '../stores/object/protocol.ts';
 import { createBulkhead } from '../upstream/bulkhead.ts';
+import { JOB } from '../upstream/resource.ts';
 import { within } from '../upstream/within.ts';
 import type { Stop, Tell, Watch } from './watch.ts';
 
@@ -111,7 +112,7 @@ export function createRemote(options: RemoteOptions): Watch {
     let outcome: Sourced | Failure | undefined;
     try {
       const reply = await within(stubOf(id).watch(id, told, holdMs), holdMs + SLACK_MS, objectIsSlow);
-      outcome = reply === undefined ? undefined : outcomeOf(id, reply);
+      outcome = reply === undefined ? undefined : outcomeOf(JOB, id, reply);
     } catch (thrown) {
       if (thrown instanceof Error && SPENT.test(thrown.message)) spent();
       return 'lost';

@@ -1,12 +1,17 @@
-/** One Durable Object per invocation: the read-through over its own storage, with Chroma as the source. */
+/**
+ * One Durable Object per invocation: the read-through over its own storage, with Chroma as the source. And one per list
+ * that is asked for, of the same class: what it keeps, it keeps in memory.
+ */
 import { DurableObject } from 'cloudflare:workers';
 import { createCoalesce } from '../cache/coalesce.ts';
 import type { Lookup } from '../cache/read-through.ts';
+import { composeChroma } from '../chroma.ts';
 import { parseConfig } from '../config/config.ts';
 import { sourced } from '../domain/answer.ts';
 import { asFailure } from '../domain/errors.ts';
-import type { InvocationId } from '../domain/job.ts';
-import { composeLookups, createMemory, type Lookups } from '../gateway.ts';
+import { type InvocationId, parseInvocationId } from '../domain/job.ts';
+import type { ListQuery } from '../domain/list.ts';
+import { composeLists, composeLookups, createMemory, type Lists, type Lookups } from '../lookups.ts';
 import { createObjectReplies, MAX_HOLD_MS, type ObjectReply, type Told } from '../stores/object/protocol.ts';
 import { createObjectStore } from '../stores/object/storage.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -22,9 +27,10 @@ export interface Bindings extends Readonly<Record<string, unknown>> {
 /** With the longest hold less than the 30 s that the contract allows. */
 const REMEMBER_WATCH_MS = 9_000;
 
-/** One invocation's object: asks Chroma for every isolate, and keeps a terminal answer for ever. */
+/** The object of an invocation, or of a list: asks Chroma for every isolate, and keeps a terminal answer for ever. */
 export class InvocationObject extends DurableObject<Bindings> {
   readonly #lookups: Lookups;
+  readonly #lists: Lists;
   readonly #replyOf = createObjectReplies();
   /** Apart: an isolate's breaker never sees these, so they must not make a lookup's failure secondhand. */
   readonly #watchReplyOf = createObjectReplies();
@@ -35,20 +41,26 @@ export class InvocationObject extends DurableObject<Bindings> {
     const config = parseConfig(env, 'workers');
     const memory = createMemory(config);
     this.#log = createWorkerLog(config);
-    this.#lookups = composeLookups(config, {
-      ...memory,
+    const chroma = composeChroma(config, {
       log: this.#log,
       transport: createFetchTransport(fetch),
-      coalesce: createCoalesce<Lookup>(),
-      watching: { perSecond: Infinity, rememberMs: REMEMBER_WATCH_MS },
-      store: createObjectStore(ctx.storage.kv, memory.lifetimes),
       foreign,
     });
+    const parts = {
+      ...memory,
+      log: this.#log,
+      createLoads: createCoalesce,
+      watching: { perSecond: Infinity, rememberMs: REMEMBER_WATCH_MS },
+      store: createObjectStore(ctx.storage.kv, memory.lifetimes),
+    };
+    this.#lookups = composeLookups(config, chroma, parts);
+    this.#lists = composeLists(config, chroma, parts);
   }
 
   /** What an isolate asks that must not ask upstream now. */
-  async recall(id: InvocationId): Promise<ObjectReply | undefined> {
-    const known = await this.#lookups.recall(id);
+  async recall(key: string): Promise<ObjectReply | undefined> {
+    const id = parseInvocationId(key);
+    const known = await (id ? this.#lookups.recall(id) : this.#lists.recall(key as ListQuery));
     return known && this.#replyOf(Promise.resolve(known));
   }
 
@@ -70,13 +82,14 @@ export class InvocationObject extends DurableObject<Bindings> {
   }
 
   /** The Worker's question; its outcome, good or bad, is a plain value. */
-  ask(id: InvocationId): Promise<ObjectReply> {
-    return this.#replyOf(this.#lookup(id));
+  ask(key: string): Promise<ObjectReply> {
+    return this.#replyOf(this.#lookup(key));
   }
 
-  async #lookup(id: InvocationId): Promise<Lookup> {
+  async #lookup(key: string): Promise<Lookup> {
+    const id = parseInvocationId(key);
     try {
-      return await this.#lookups.lookup(id);
+      return await (id ? this.#lookups.lookup(id) : this.#lists.lookup(key as ListQuery));
     } catch (thrown) {
       // Only the code crosses to the isolate: the stack of what we did not expect is logged here or never.
       const err = asFailure(thrown);

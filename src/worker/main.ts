@@ -1,25 +1,25 @@
 /**
- * The Worker: the same app, and the same read-through twice. The Worker's source is the object of the id, the object's
+ * The Worker: the same app, and the same read-through twice. The Worker's source is the object of the key, the object's
  * source is Chroma. Only plain values live across requests in an isolate: workerd cancels a promise with the request
  * that made it (platform M16).
  */
 import type { App } from '../app.ts';
 import { createSolitaryLoads } from '../cache/coalesce.ts';
-import type { Lookup } from '../cache/read-through.ts';
+import { clock, type Guarded } from '../chroma.ts';
 import { type Config, parseConfig } from '../config/config.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { parseOrigins } from '../config/origin.ts';
 import { Failure } from '../domain/errors.ts';
-import type { InvocationId } from '../domain/job.ts';
-import { clock, composeGateway, createMemory } from '../gateway.ts';
+import { composeGateway } from '../gateway.ts';
 import { ENDLESS } from '../http/life.ts';
 import { answerWithoutApp } from '../http/without-app.ts';
+import { createMemory } from '../lookups.ts';
 import type { ObjectStub } from '../stores/object/protocol.ts';
 import { createObjectMemory, createObjectSource, type ObjectMemory } from '../stores/object/source.ts';
 import { createBulkhead } from '../upstream/bulkhead.ts';
-import type { ChromaSource } from '../upstream/chroma-source.ts';
 import { createFetchTransport } from '../upstream/fetch-transport.ts';
 import { createGuard, type Guard } from '../upstream/guard.ts';
+import { JOB } from '../upstream/resource.ts';
 import { createRemote } from '../watch/remote.ts';
 import type { Bindings } from './invocation-object.ts';
 import { createWorkerLog, foreign } from './log.ts';
@@ -53,15 +53,15 @@ export default {
 function createWorkerApp(env: Bindings): App {
   const config = parseConfig(env, 'workers');
   const memory = createMemory(config);
-  const stubOf = (id: InvocationId) => env.INVOCATIONS.getByName(`${config.partition}:${id}`);
-  const behind = createObjectMemory(stubOf, config.upstream.timeoutMs + OBJECT_SLACK_MS);
+  const stubOf = (key: string) => env.INVOCATIONS.getByName(`${config.partition}:${key}`);
+  const objects = createObjectMemory(stubOf, config.upstream.timeoutMs + OBJECT_SLACK_MS);
   return composeGateway(config, {
     ...memory,
-    behind,
+    behind: { recall: (id) => objects.recall(JOB, id), purge: objects.purge },
     log: createWorkerLog(config),
     transport: createFetchTransport(fetch),
-    coalesce: createSolitaryLoads<Lookup>(),
-    guard: (chroma) => guardObjects(config, stubOf, behind, chroma),
+    createLoads: createSolitaryLoads,
+    guard: (guarded) => guardObjects(config, stubOf, objects, guarded),
     watching: { perSecond: Infinity, rememberMs: 0 }, // its own hub is never asked
     openWatch: (spent) => createRemote({ ...memory, stubOf, spent, now: Date.now, clock }),
     tiersBehind: [{ tier: 'object', ok: true }],
@@ -75,23 +75,25 @@ function createWorkerApp(env: Bindings): App {
 }
 
 /** The objects in Chroma's place: each guards Chroma by itself, so nothing is tried twice here. */
-function guardObjects(
+function guardObjects<Key extends string>(
   { upstream }: Config,
-  stubOf: (id: InvocationId) => ObjectStub,
+  stubOf: (key: Key) => ObjectStub,
   { recall }: ObjectMemory,
-  direct: ChromaSource,
-): Guard {
-  const objects = createObjectSource({
+  { resource, chroma, slots, pause }: Guarded<Key>,
+): Guard<Key> {
+  const source = createObjectSource({
+    resource,
     stubOf,
-    direct,
+    direct: chroma,
     // Nobody may wait here: one request cannot wake another in an isolate.
-    bulkhead: createBulkhead({ slots: upstream.maxConcurrency, queue: 0, queueTimeoutMs: 0 }),
+    bulkhead: createBulkhead({ slots, queue: 0, queueTimeoutMs: 0 }),
     timeoutMs: upstream.timeoutMs + OBJECT_SLACK_MS,
   });
   return createGuard({
-    source: objects,
+    source,
+    pause,
     // The caller has its refusal already.
-    recall: (id) => recall(id).catch(() => undefined),
+    recall: (key) => recall(resource, key).catch(() => undefined),
     deadlineMs: upstream.timeoutMs + ISOLATE_SLACK_MS,
     retries: false,
     now: clock,

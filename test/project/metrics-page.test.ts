@@ -27,6 +27,7 @@ it('every figure of the page has its row with its labels, in the order of the pa
   const process = createProcessFigures();
   const present = {
     upstream: { breaker: 'closed' as const },
+    lists: { breaker: 'closed' as const },
     stores: [{ tier: 'memory' as const, ok: true }],
     watches: { held: 0, invocations: 0 },
   };
@@ -42,11 +43,19 @@ it('every figure of the page has its row with its labels, in the order of the pa
 it('a row names every value of its label, where there are few', () => {
   const families = familiesOf(createTally(Date.now), {
     upstream: { breaker: 'closed' },
+    lists: { breaker: 'closed' },
     stores: (['memory', 'sqlite', 'redis'] as const).map((tier) => ({ tier, ok: true })),
     watches: { held: 0, invocations: 0 },
   });
   const rows = new Map(rowsBelow('Metrics').map(([name, , meaning]) => [namesIn(name)[0], namesIn(meaning)]));
-  for (const name of ['lookups_total', 'events_total', 'settled_total', 'job_duration_seconds', 'store_up']) {
+  for (const name of [
+    'lookups_total',
+    'events_total',
+    'settled_total',
+    'job_duration_seconds',
+    'store_up',
+    'breaker_open',
+  ]) {
     const { samples } = families.find((family) => family.name === `chroma_sync_gateway_${name}`)!;
     const values = samples.flatMap(({ labels = {} }) => Object.values(labels));
     expect(rows.get(name)).toEqual(expect.arrayContaining(values));
@@ -72,6 +81,15 @@ const EVERYTHING: Whole<Readiness> = {
     contractDrift: 1,
   },
   stores: [{ tier: 'memory', ok: true, trouble: 'x', entries: 1, bytes: 1, evictions: 1 }],
+  lists: {
+    breaker: 'open',
+    paused: 'upstream_auth',
+    active: 1,
+    waiting: 1,
+    entries: 1,
+    bytes: 1,
+    evictions: 1,
+  },
   watches: { held: 1, invocations: 1 },
   log: { dropped: 1 },
 };
@@ -83,6 +101,6 @@ function pathsOf(value: unknown, path = ''): string[] {
 }
 
 it('every field of /readyz has its row, and every row its field', () => {
-  const rows = rowsBelow('What `/readyz` says').map(([name]) => namesIn(name)[0]);
+  const rows = rowsBelow('What `/readyz` says').flatMap(([name]) => namesIn(name));
   expect(rows.sort()).toEqual(pathsOf(EVERYTHING).sort());
 });

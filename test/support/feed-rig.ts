@@ -3,6 +3,7 @@ import { expect, vi } from 'vitest';
 import type { InvocationId } from '../../src/domain/job.ts';
 import { createFeed } from '../../src/http/feed.ts';
 import type { FeedOptions } from '../../src/http/stream-reply.ts';
+import { createViews } from '../../src/http/view.ts';
 import { entryOf, newId } from './jobs.ts';
 import { createScriptedWatch } from './scripted-watch.ts';
 
@@ -30,6 +31,7 @@ export function createFeedRig(
   const feed = createFeed({
     ids: new Set(ids),
     grant: undefined,
+    viewOf: createViews(1_048_576),
     requestId: 'req-12345',
     openWatch: watch.openWatch,
     retryMs: 3_000,

@@ -27,7 +27,7 @@ const FOLDERS: Readonly<Record<string, number>> = {
   worker: 7,
 };
 /** One room: the composition knows the app. */
-const ROOT_FILES: Readonly<Record<string, number>> = { app: 6, gateway: 6 };
+const ROOT_FILES: Readonly<Record<string, number>> = { app: 6, gateway: 6, lookups: 6, chroma: 6 };
 const MAX_LINES = 200;
 /** Only the top floor may name a runtime: below it the same code runs on both. */
 const TOP_FLOOR = 7;

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
 import { createSecretScan } from '../../src/domain/secret-scan.ts';
 import { type ChromaSource, createChromaSource } from '../../src/upstream/chroma-source.ts';
+import { JOB } from '../../src/upstream/resource.ts';
 import {
   type Transport,
   TransportFault,
@@ -93,6 +94,7 @@ export function createModelUpstream(now: () => number, asked: (id: InvocationId)
   };
 
   const source = createChromaSource({
+    resource: JOB,
     baseUrl: 'http://127.0.0.1',
     token: TOKEN,
     userAgent: 'model',

@@ -13,6 +13,7 @@ import { createObjectReplies } from '../../src/stores/object/protocol.ts';
 import { createObjectSource } from '../../src/stores/object/source.ts';
 import { createObjectStore, type ObjectStorage } from '../../src/stores/object/storage.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
+import { JOB } from '../../src/upstream/resource.ts';
 import { lifetimes } from './jobs.ts';
 import { createMapDisk } from './map-store.ts';
 import { DURABLE_MS } from './model-rules.ts';
@@ -91,6 +92,7 @@ export function createWorkersWorld({ now, memoryBytes, upstream }: WorldParts): 
   const chroma = { ask: (id: InvocationId) => upstream.source.ask(id, NEVER) };
   let object = startObject();
   const objectSource = createObjectSource({
+    resource: JOB,
     stubOf: () => object,
     direct: { ask: async () => Promise.reject(new Failure('upstream_unavailable')) },
     bulkhead: createBulkhead({ slots: 64, queue: 0, queueTimeoutMs: 0 }),

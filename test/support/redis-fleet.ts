@@ -1,7 +1,7 @@
 /** Processes of one fleet inside the test's own: a link, a store and a leased source each, as `stores.ts` joins them. */
 
 import type { Store, StoreHealth } from '../../src/cache/store.ts';
-import type { Answer, InvocationSource } from '../../src/domain/answer.ts';
+import type { Answer, Source } from '../../src/domain/answer.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
 import { leased } from '../../src/stores/redis/lease.ts';
 import { createRedisLink, type RedisLink } from '../../src/stores/redis/link.ts';
@@ -11,7 +11,7 @@ import { COMPLETE, eventually, jobOf, lifetimes } from './jobs.ts';
 export interface Member {
   readonly link: RedisLink;
   readonly store: Store;
-  readonly source: InvocationSource;
+  readonly source: Source;
   /** What the link has told of its health. */
   readonly reports: StoreHealth[];
 }
@@ -36,7 +36,7 @@ export function createRedisFleet(redisUrl: string): RedisFleet {
       const reports: StoreHealth[] = [];
       const link = createRedisLink({ url, report: (health) => reports.push(health) });
       const store = createRedisStore({ link, partition: 'p', lifetimes, now: Date.now });
-      const chroma: InvocationSource = {
+      const chroma: Source = {
         async ask(id) {
           fleet.asked.push(id);
           const answer = await fleet.upstream(id);

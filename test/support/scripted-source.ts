@@ -1,5 +1,5 @@
 /** A source that answers when and as a test says, and numbers every question. */
-import type { Answer, InvocationSource, Sourced } from '../../src/domain/answer.ts';
+import type { Answer, Source, Sourced } from '../../src/domain/answer.ts';
 import { type ErrorCode, Failure } from '../../src/domain/errors.ts';
 import type { InvocationId } from '../../src/domain/job.ts';
 import type { Clock } from './clock.ts';
@@ -18,7 +18,7 @@ export interface Question {
   say(sourced: Partial<Sourced> & { readonly answer: Answer }): void;
 }
 
-export interface ScriptedSource extends InvocationSource {
+export interface ScriptedSource extends Source {
   /** All questions so far, oldest first. */
   readonly asked: readonly Question[];
   /** The last question. */

@@ -30,7 +30,7 @@ export function createStory(maxBytes = 1_048_576) {
     clock,
     source,
     memory,
-    begin(parts: Partial<ReadThroughOptions> = {}) {
+    begin(parts: Partial<ReadThroughOptions<InvocationId>> = {}) {
       const coalesce = createCoalesce<Lookup>();
       const { now } = clock;
       return { coalesce, ...createReadThrough({ memory, source, coalesce, lifetimes, now, ...parts }) };

@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
 import type { Answer, CacheOutcome, Sourced } from '../../domain/answer.ts';
 import { asFailure, ERROR_CODES, Failure } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
-import { parseJob } from '../../domain/parse-job.ts';
+import type { Resource } from '../../upstream/resource.ts';
 
 /** Contract §6, seconds. */
 const MAX_RETRY_AFTER = 300;
@@ -25,7 +25,7 @@ const failureShape = z.object({
 const replyShape = z.union([
   z.object({
     ok: z.literal(true),
-    /** A job's text; `null` for a 404. */
+    /** A job's or a list's text; `null` for a 404. */
     body: z.nullable(z.string()),
     answeredAt: wholeNumber(0, MAX_INSTANT),
     cache: z.enum(['hit', 'miss', 'collapsed', 'stale'] satisfies CacheOutcome[]),
@@ -54,11 +54,14 @@ export interface Told {
   readonly isTroubled: boolean;
 }
 
-/** One object's interface. Rejects when the object is reset, overloaded or gone. */
+/**
+ * One object's interface. Rejects when the object is reset, overloaded or gone. It answers about the key that it is named
+ * by: an invocation's id, or a list's query.
+ */
 export interface ObjectStub {
-  ask(id: InvocationId): Promise<ObjectReply>;
+  ask(key: string): Promise<ObjectReply>;
   /** What it knows and may show while upstream fails; asks nobody. */
-  recall(id: InvocationId): Promise<ObjectReply | undefined>;
+  recall(key: string): Promise<ObjectReply | undefined>;
   /** Resolves when it is forgotten, for good. */
   purge(id: InvocationId): Promise<void>;
   /**
@@ -85,7 +88,7 @@ export function createObjectReplies(): (sourced: Promise<Sourced>) => Promise<Ob
   return async (sourced) => {
     try {
       const { answer, answeredAt, cache, revalidated, stored, failure } = await sourced;
-      const body = answer.kind === 'job' ? answer.body : null;
+      const body = answer.kind === 'missing' ? null : answer.body;
       return {
         ok: true,
         body,
@@ -113,23 +116,27 @@ function errorOf({ code, retryAfter, secondhand }: ObjectFailure): Failure {
  * What an isolate reads; the failure that the object reported is a value. Throws `internal` for what is no reply:
  * isolate and object may be of two versions for a while.
  */
-export function outcomeOf(id: InvocationId, received: unknown): Sourced | Failure {
+export function outcomeOf<Key extends string>(
+  { parse }: Resource<Key>,
+  key: Key,
+  received: unknown,
+): Sourced | Failure {
   const reply = replyShape.safeParse(received).data;
   if (reply === undefined) throw new Failure('internal', { reason: 'object_reply' });
   if (!reply.ok) return errorOf(reply);
   const { ok: _, body, failure, ...rest } = reply;
   let answer: Answer = { kind: 'missing' };
   if (body !== null) {
-    const job = parseJob(id, body);
-    if (typeof job === 'string') throw new Failure('internal', { reason: `object_${job}` });
-    answer = job;
+    const parsed = parse(key, body);
+    if (typeof parsed === 'string') throw new Failure('internal', { reason: `object_${parsed}` });
+    answer = parsed;
   }
   return { answer, failure: failure && errorOf(failure), ...rest };
 }
 
 /** The same, but throws the failure that the object reported. */
-export function sourcedOf(id: InvocationId, received: unknown): Sourced {
-  const outcome = outcomeOf(id, received);
+export function sourcedOf<Key extends string>(resource: Resource<Key>, key: Key, received: unknown): Sourced {
+  const outcome = outcomeOf(resource, key, received);
   if (outcome instanceof Failure) throw outcome;
   return outcome;
 }

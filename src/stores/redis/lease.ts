@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import { createEntry, type Entry, freshnessOf, isFromTheFuture } from '../../cache/entry.ts';
 import type { Store } from '../../cache/store.ts';
-import { type InvocationSource, type Sourced, sourced } from '../../domain/answer.ts';
+import { type Source, type Sourced, sourced } from '../../domain/answer.ts';
 import { asFailure, Failure } from '../../domain/errors.ts';
 import type { InvocationId } from '../../domain/job.ts';
 import type { Lifetimes } from '../../domain/lifetime.ts';
@@ -47,7 +47,7 @@ const NEEDED: readonly AclRule[] = ['+eval', '+set', '+pttl', '+pexpire', '+del'
  * 4. without it: what is fresh in the store by now is the answer;
  * 5. else wait for the outcome, and begin again when it does not come in time or was nothing that holds for us.
  */
-export function leased(source: InvocationSource, options: LeaseOptions): InvocationSource {
+export function leased(source: Source, options: LeaseOptions): Source {
   const { link, store, lifetimes, deadlineMs, now } = options;
   const prefix = keyPrefix(options.partition);
   const outcomes = createLeaseOutcomes(link, `${prefix}outcomes`, now);

@@ -6,6 +6,7 @@ import { Failure } from '../../../src/domain/errors.ts';
 import { createSecretScan } from '../../../src/domain/secret-scan.ts';
 import { createCorsPolicy } from '../../../src/http/cors.ts';
 import { ENDLESS } from '../../../src/http/life.ts';
+import { createViews } from '../../../src/http/view.ts';
 import { createLog } from '../../../src/telemetry/log.ts';
 import { createPlaces } from '../../../src/watch/places.ts';
 import { newId } from '../../support/jobs.ts';
@@ -31,9 +32,12 @@ function appWith(change: Partial<AppDeps>): App {
     }),
     health: () => ({
       upstream: { breaker: 'closed', calls: 0, failures: 0, contractDrift: 0 },
+      lists: { breaker: 'closed', entries: 0, bytes: 0, evictions: 0 },
       watches: { held: 0, invocations: 0 },
       stores: [],
     }),
+    list: () => Promise.reject(new Failure('not_found')),
+    viewOf: createViews(1_048_576),
     known: () => undefined,
     recall: async () => undefined,
     purge: async () => {},

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createSecretScan } from '../../../src/domain/secret-scan.ts';
 import { createChromaSource } from '../../../src/upstream/chroma-source.ts';
+import { JOB } from '../../../src/upstream/resource.ts';
 import { ask, newId } from '../../support/ask.ts';
 import { type Body, useContentRig } from '../../support/content-rig.ts';
 import { type NodeGateway, RUNTIMES, TOKEN } from '../../support/gateway.ts';
@@ -148,6 +149,7 @@ describe('#67 the event loop', () => {
     const bytes = Buffer.from(body(id));
     expect(bytes.length).toBeLessThan(MAX_BYTES);
     const source = createChromaSource({
+      resource: JOB,
       baseUrl: 'http://127.0.0.1:1',
       token: TOKEN,
       userAgent: 'test',

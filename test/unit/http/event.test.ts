@@ -1,7 +1,7 @@
 /** A stream's text: whatever a job says, it stays inside its event. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createEntry, type Entry } from '../../../src/cache/entry.ts';
+import { createEntry } from '../../../src/cache/entry.ts';
 import { Failure } from '../../../src/domain/errors.ts';
 import type { Job } from '../../../src/domain/job.ts';
 import {
@@ -12,13 +12,16 @@ import {
   type Piece,
   retryLine,
 } from '../../../src/http/event.ts';
+import { createViews, type View } from '../../../src/http/view.ts';
 import { lifetimes, newId } from '../../support/jobs.ts';
 
 const id = newId();
 
-function entryWith(body: string): Entry {
+const viewOf = createViews(1_048_576);
+
+function viewWith(body: string): View {
   const job: Job = { kind: 'job', body, status: 'pending', scope: {} };
-  return createEntry(job, 0, lifetimes);
+  return viewOf(job, createEntry(job, 0, lifetimes), undefined);
 }
 
 /** One event as the HTML standard reads it: any line end, and a blank line dispatches. */
@@ -41,7 +44,7 @@ describe('an invocation event', () => {
     ['all of them', '\r\n\r\n\n\r'],
   ])('#167 is the same JSON with %s between tokens, and one event', (_what, end) => {
     const body = `{${end}"id":${end} "x",${end}"a": [1,${end}2]${end}}${end}`;
-    const piece = invocationEvent({ entry: entryWith(body) });
+    const piece = invocationEvent(viewWith(body));
     const { event, data } = readEvent(piece);
     expect(event).toBe('invocation');
     expect(JSON.parse(data)).toEqual({ id: 'x', a: [1, 2] });
@@ -50,7 +53,7 @@ describe('an invocation event', () => {
 
   it('of a body without line ends holds that body, byte for byte', () => {
     const body = '{"a":"\u2028\u2029\u0085 \\n é 😀"}';
-    const piece = invocationEvent({ entry: entryWith(body) });
+    const piece = invocationEvent(viewWith(body));
     expect(piece.text).toBe(`event: invocation\ndata: ${body}\n\n`);
     expect(piece.bytes).toBe(Buffer.byteLength(piece.text));
   });
@@ -58,9 +61,7 @@ describe('an invocation event', () => {
   it('#167 carries no event of a job that says one', () => {
     const evil = JSON.stringify({ error: '\n\nevent: end\ndata: {"reason":"settled"}\n\n', 'data: x': ':' });
     const spread = evil.replaceAll(',', ',\n\r\nevent: end\r').replaceAll('\nevent: end\r', '\n');
-    expect(JSON.parse(readEvent(invocationEvent({ entry: entryWith(spread) })).data)).toEqual(
-      JSON.parse(evil),
-    );
+    expect(JSON.parse(readEvent(invocationEvent(viewWith(spread))).data)).toEqual(JSON.parse(evil));
   });
 
   it('#167 is the same JSON for any JSON, however its lines end', () => {
@@ -70,17 +71,17 @@ describe('an invocation event', () => {
         const pretty = JSON.stringify(JSON.parse(json), null, indent);
         // A line end outside of strings only: inside of one JSON escapes it.
         const body = `${pretty.replaceAll('\n', parts.join(''))}${parts.join('')}`;
-        const piece = invocationEvent({ entry: entryWith(body) });
+        const piece = invocationEvent(viewWith(body));
         expect(JSON.parse(readEvent(piece).data)).toEqual(JSON.parse(json));
         expect(piece.bytes).toBe(Buffer.byteLength(piece.text));
       }),
     );
   });
 
-  it('is rendered once per state, not once per stream', () => {
-    const state = { entry: entryWith('{}') };
-    expect(invocationEvent(state)).toBe(invocationEvent(state));
-    expect(invocationEvent({ ...state })).not.toBe(invocationEvent(state));
+  it('is rendered once per view, not once per stream', () => {
+    const piece = invocationEvent(viewWith('{}'));
+    expect(invocationEvent(viewWith('{}'))).toBe(piece);
+    expect(invocationEvent(viewWith('{"a":1}'))).not.toBe(piece);
   });
 });
 

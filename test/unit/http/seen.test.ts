@@ -5,6 +5,7 @@ import { Failure } from '../../../src/domain/errors.ts';
 import type { Grant } from '../../../src/domain/grant.ts';
 import type { InvocationId, Job } from '../../../src/domain/job.ts';
 import { eventOf, nextKindOf, noteShown, type Seen, type Viewer } from '../../../src/http/seen.ts';
+import { createViews } from '../../../src/http/view.ts';
 import { isUncovered } from '../../../src/http/visible.ts';
 import type { JobState } from '../../../src/watch/watch.ts';
 import { COMPLETE, entryOf, jobOf, lifetimes, newId } from '../../support/jobs.ts';
@@ -12,7 +13,8 @@ import { COMPLETE, entryOf, jobOf, lifetimes, newId } from '../../support/jobs.t
 const NOW = 1_795_435_200_000;
 const id = newId();
 const failure = new Failure('upstream_error');
-const anyone: Viewer = { grant: undefined, requestId: 'req-12345' };
+const viewOf = createViews(1_048_576);
+const anyone: Viewer = { grant: undefined, viewOf, requestId: 'req-12345' };
 
 const pending = entryOf(id, 'pending', NOW);
 const processing = entryOf(id, 'processing', NOW);
@@ -29,7 +31,7 @@ function grantOf(lists: Partial<Record<'invocations' | 'sources' | 'databases' |
       collections: new Set(collections),
     },
   };
-  return { grant, requestId: 'req-12345' };
+  return { grant, viewOf, requestId: 'req-12345' };
 }
 
 function unseen(): Seen {
@@ -43,7 +45,7 @@ function shown(states: readonly JobState[], viewer = anyone): string[] {
   for (const state of states) {
     seen.state = state;
     for (let kind = nextKindOf(viewer, seen); kind !== undefined; kind = nextKindOf(viewer, seen)) {
-      const isLast = noteShown(seen, kind);
+      const isLast = noteShown(viewer, seen, kind);
       kinds.push(isLast ? `${kind}, the last` : kind);
       if (isLast) return kinds;
     }

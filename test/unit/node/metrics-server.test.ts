@@ -11,6 +11,7 @@ const HEALTH: Health = {
   draining: true,
   upstream: { breaker: 'closed', calls: 0, failures: 0, contractDrift: 0 },
   stores: [],
+  lists: { breaker: 'closed', entries: 0, bytes: 0, evictions: 0 },
   watches: { held: 0, invocations: 0 },
 };
 

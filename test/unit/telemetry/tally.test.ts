@@ -13,6 +13,7 @@ const LOOKUP = '/api/v1/invocations/{id}';
 const STARTED_AT = 1_000_000;
 const QUIET: Present = {
   upstream: { breaker: 'closed' },
+  lists: { breaker: 'closed' },
   stores: [{ tier: 'memory', ok: true }],
   watches: { held: 0, invocations: 0 },
 };
@@ -184,7 +185,7 @@ describe('the page', () => {
     expect(of('events_total')).toEqual(['invocation', 'missing', 'trouble', 'end']);
     expect(of('settled_total')).toEqual(['complete', 'failed', 'cancelled']);
     expect(of('upstream_calls_total')).toEqual(expect.arrayContaining(['ok', 'not_found', 'upstream_auth']));
-    expect(of('breaker_open')).toEqual(['lookups']);
+    expect(of('breaker_open')).toEqual(['lookups', 'lists']);
     expect(of('job_duration_seconds_count')).toEqual(['github', 's3', 'web_scrape', 'unknown']);
     for (const route of ROUTES) expect(text).toMatch(`requests_total{route="${route}",method="GET",status="`);
   });
@@ -192,6 +193,7 @@ describe('the page', () => {
   it('shows present values as they are when it is made', () => {
     const present: Present = {
       upstream: { breaker: 'half-open', active: 7, waiting: 3 },
+      lists: { breaker: 'open', active: 2, waiting: 1 },
       stores: [
         { tier: 'memory', ok: true, entries: 12, bytes: 3_400, evictions: 5 },
         { tier: 'redis', ok: false, trouble: 'unreachable' },
@@ -202,9 +204,10 @@ describe('the page', () => {
     tally.event('invocation');
     tally.event('end');
     expect(series(present)).toEqual({
-      upstream_in_flight: 7,
-      upstream_queue: 3,
+      upstream_in_flight: 9,
+      upstream_queue: 4,
       'breaker_open{for="lookups"}': 1,
+      'breaker_open{for="lists"}': 1,
       cache_entries: 12,
       cache_bytes: 3_400,
       cache_evictions_total: 5,

@@ -7,6 +7,8 @@ import { createObjectReplies, type ObjectReply } from '../../../../src/stores/ob
 import { createObjectMemory, createObjectSource } from '../../../../src/stores/object/source.ts';
 import { createBulkhead } from '../../../../src/upstream/bulkhead.ts';
 import { createGuard } from '../../../../src/upstream/guard.ts';
+import { createPause } from '../../../../src/upstream/pause.ts';
+import { JOB } from '../../../../src/upstream/resource.ts';
 import { COMPLETE, jobOf, newId } from '../../../support/jobs.ts';
 
 const TIMEOUT_MS = 100;
@@ -34,6 +36,7 @@ function sourceOf(
   const bulkhead = createBulkhead({ slots: SLOTS, queue: 0, queueTimeoutMs: 0 });
   const { recall: recallBy } = createObjectMemory(() => ({ recall, purge: async () => {} }), TIMEOUT_MS);
   const chroma = createObjectSource({
+    resource: JOB,
     stubOf: () => ({ ask }),
     direct: {
       async ask(id) {
@@ -108,7 +111,14 @@ describe('#105 an object', () => {
 
   it('that fails late: the direct load, too, ends by the one deadline of the guard around', async () => {
     const { source } = sourceOf(async () => Promise.reject(reset()));
-    const guard = createGuard({ source, deadlineMs: 50, retries: false, now: Date.now, random: Math.random });
+    const guard = createGuard({
+      source,
+      pause: createPause(Date.now),
+      deadlineMs: 50,
+      retries: false,
+      now: Date.now,
+      random: Math.random,
+    });
     const startedAt = performance.now();
     await expect(guard.ask(newId())).rejects.toMatchObject({ code: 'upstream_timeout' });
     expect(performance.now() - startedAt).toBeLessThan(1_000);
@@ -155,7 +165,7 @@ describe('#105 an object of another version', () => {
       const answer = async () => reply as ObjectReply;
       const { source } = sourceOf(answer, answer);
       await expect(source.ask(newId(), SIGNAL)).rejects.toMatchObject({ name: 'Failure', code: 'internal' });
-      const recalled = source.recall(newId());
+      const recalled = source.recall(JOB, newId());
       if (reply === undefined) expect(await recalled).toBeUndefined();
       else await expect(recalled).rejects.toMatchObject({ code: 'store_unavailable' });
       expect(directCalls).toEqual([]);
@@ -224,6 +234,7 @@ describe('what crosses the border of an object', () => {
   it('the refusal of a guard says nothing new of upstream', async () => {
     const guard = createGuard({
       source: { ask: async () => Promise.reject(new Failure('upstream_error')) },
+      pause: createPause(Date.now),
       deadlineMs: 1_000,
       retries: false,
       now: Date.now,
@@ -245,12 +256,12 @@ describe('what an isolate asks that must not ask upstream', () => {
     const id = newId();
     const known: Sourced = { ...sourcedOf(id, 'processing'), cache: 'stale' };
     const { source } = sourceOf(unasked, () => objectReplyOf(Promise.resolve(known)));
-    expect(await source.recall(id)).toEqual(known);
+    expect(await source.recall(JOB, id)).toEqual(known);
     expect(directCalls).toEqual([]);
   });
 
   it('is nothing when the object knows nothing', async () => {
-    expect(await sourceOf(unasked).source.recall(newId())).toBeUndefined();
+    expect(await sourceOf(unasked).source.recall(JOB, newId())).toBeUndefined();
   });
 
   it.each([
@@ -258,7 +269,7 @@ describe('what an isolate asks that must not ask upstream', () => {
     ['never answers', () => new Promise<undefined>(() => {})],
     ['mixes two jobs up', () => objectReplyOf(Promise.resolve(sourcedOf(newId())))],
   ])('is the store’s trouble when the object %s', async (_what, recall) => {
-    await expect(sourceOf(unasked, recall).source.recall(newId())).rejects.toMatchObject({
+    await expect(sourceOf(unasked, recall).source.recall(JOB, newId())).rejects.toMatchObject({
       code: 'store_unavailable',
     });
     expect(directCalls).toEqual([]);

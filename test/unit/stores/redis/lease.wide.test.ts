@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createCoalesce } from '../../../../src/cache/coalesce.ts';
 import { staleAtOf } from '../../../../src/cache/entry.ts';
 import type { Store } from '../../../../src/cache/store.ts';
-import type { Answer, InvocationSource, Sourced } from '../../../../src/domain/answer.ts';
+import type { Answer, Source, Sourced } from '../../../../src/domain/answer.ts';
 import { Failure } from '../../../../src/domain/errors.ts';
 import type { InvocationId } from '../../../../src/domain/job.ts';
 import { leased } from '../../../../src/stores/redis/lease.ts';
@@ -13,7 +13,7 @@ import { COMPLETE, entryOf, eventually, jobOf, lifetimes, newId } from '../../..
 import { describeWithRedis, type RedisServer, startRedis } from '../../../support/redis-server.ts';
 
 interface Gateway {
-  readonly source: InvocationSource;
+  readonly source: Source;
   readonly store: Store;
   readonly link: RedisLink;
 }
@@ -40,7 +40,7 @@ describeWithRedis('a fleet with one Redis', () => {
     const link = createRedisLink({ url, report: () => {} });
     const store = createRedisStore({ link, partition, lifetimes, now: Date.now });
     const calls = asked;
-    const chroma: InvocationSource = {
+    const chroma: Source = {
       async ask(id) {
         calls.push(id);
         const answer = await upstream(id);

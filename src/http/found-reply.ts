@@ -1,12 +1,12 @@
 /**
- * The lookup's answer: from an entry and what the caller already holds to status, headers and body.
+ * The answer that was found: from an entry, what its caller sees of it and what it already holds to status, headers and body.
  * One plain header object with the same keys in the same order every time; no upstream header is known here.
  */
 import type { Lookup } from '../cache/read-through.ts';
-import type { Job } from '../domain/job.ts';
 import { cacheStatusOf } from './cache-status.ts';
 import { matchesEtag } from './conditional.ts';
 import type { Reply, ResponseHeaders } from './exchange.ts';
+import type { View } from './view.ts';
 
 /** Never `public`: a shared cache in front would answer strangers (platform M17). */
 const CACHE_CONTROL = {
@@ -20,21 +20,21 @@ const CACHE_CONTROL = {
  * @param headers what every answer carries; completed here
  * @param now epoch ms
  */
-export function jobReply(
+export function foundReply(
   lookup: Lookup,
-  job: Job,
+  view: View,
   ifNoneMatch: string | undefined,
   headers: ResponseHeaders,
   now: number,
 ): Reply {
   const { entry } = lookup;
-  headers.ETag = entry.etag;
+  headers.ETag = view.etag;
   headers['Cache-Control'] = CACHE_CONTROL[entry.lifetimeClass];
   headers.Age = String(Math.max(0, Math.floor((now - entry.answeredAt) / 1000)));
   headers.Date = entry.date;
   headers['Cache-Status'] = cacheStatusOf(lookup, now);
-  if (matchesEtag(ifNoneMatch, entry.etag)) return { status: 304, headers, body: null };
+  if (matchesEtag(ifNoneMatch, view.etag)) return { status: 304, headers, body: null };
   headers['Content-Type'] = 'application/json';
-  headers['Content-Length'] = String(entry.bytes);
-  return { status: 200, headers, body: job.body };
+  headers['Content-Length'] = String(view.bytes);
+  return { status: 200, headers, body: view.body };
 }

@@ -1,0 +1,66 @@
+/**
+ * A list from the caller's side (contract §12): who asks, for which container, what may be shown. What is kept of it and
+ * when upstream is asked is the read-through's business. Knows no runtime.
+ */
+import type { Lookup, ReadThrough } from '../cache/read-through.ts';
+import { Failure } from '../domain/errors.ts';
+import { coversList } from '../domain/grant.ts';
+import { type ListQuery, parseListRequest } from '../domain/list.ts';
+import type { ShownGrant } from '../grant/authenticate.ts';
+import type { Admit } from './admission.ts';
+import type { Exchange, FinishedReply, HeaderReader } from './exchange.ts';
+import { foundReply } from './found-reply.ts';
+import type { Life } from './life.ts';
+import type { Responder } from './responder.ts';
+import type { ViewOf } from './view.ts';
+
+export interface ListsOptions {
+  readonly list: ReadThrough<ListQuery>['lookup'];
+  readonly admit: Admit;
+  readonly viewOf: ViewOf;
+  readonly responder: Responder;
+  readonly phase: Life['phase'];
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
+/** @param query as it came, without the question mark; never throws, never rejects */
+export type AnswerList = (
+  exchange: Exchange,
+  query: string,
+  header: HeaderReader,
+) => FinishedReply | Promise<FinishedReply>;
+
+export function createLists({ list, admit, viewOf, responder, phase, now }: ListsOptions): AnswerList {
+  function find(
+    exchange: Exchange,
+    query: string,
+    header: HeaderReader,
+    shown: ShownGrant | undefined,
+  ): FinishedReply | Promise<FinishedReply> {
+    if (phase() === 'closing') throw new Failure('shutting_down');
+    const asked = parseListRequest(query);
+    if (asked === undefined) throw new Failure('invalid_request');
+    if (shown !== undefined && !coversList(shown.grant, asked)) throw new Failure('not_found');
+    const show = (found: Lookup): FinishedReply => {
+      const { answer, entry, cache, upstreamMs } = found;
+      const ending = { cache, upstreamMs };
+      if (answer.kind === 'missing') return responder.refuse(exchange, new Failure('not_found'), ending);
+      const view = viewOf(answer, entry, shown?.grant);
+      const reply = foundReply(found, view, header('if-none-match'), responder.headers(exchange), now());
+      return responder.finish(exchange, reply, ending);
+    };
+    const found = list(asked.query);
+    if (!(found instanceof Promise)) return show(found);
+    return found
+      .then(show)
+      .catch((failure: unknown) =>
+        responder.fail(exchange, failure, { cache: 'miss', upstreamMs: now() - exchange.startedAt }),
+      );
+  }
+
+  return (exchange, query, header) => {
+    if (phase() === 'closing') return responder.refuse(exchange, new Failure('shutting_down'));
+    return admit(exchange, header, (shown) => find(exchange, query, header, shown));
+  };
+}
