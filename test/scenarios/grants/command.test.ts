@@ -55,13 +55,14 @@ test('every option arrives in the grant', async () => {
       '--collection',
       'c',
     ],
-    ...['-e', '2h', '--subject', 'user-42', '--audience', 'mine', '--issuer', 'app'],
+    ...['-e', '2h', '--view', 'summary', '--subject', 'user-42', '--audience', 'mine', '--issuer', 'app'],
   ]);
   const claims = decodeJwt(stdout.trim());
   expect(claims).toMatchObject({
     sub: 'user-42',
     aud: 'mine',
     iss: 'app',
+    view: 'summary',
     read: { invocations: [ID, SOURCE], sources: [SOURCE], databases: ['a', 'b'], collections: ['c'] },
   });
   expect(claims.exp! - claims.iat!).toBe(7_200);
@@ -92,7 +93,15 @@ test('the secret may stand in the file that the gateway has it from', async () =
 test('--help explains itself without any environment', async () => {
   const { status, stdout, stderr } = await run(['--help'], {});
   expect([status, stderr]).toEqual([0, '']);
-  for (const word of ['--invocation', '--source', '--database', '--collection', '--all', '--expires']) {
+  for (const word of [
+    '--invocation',
+    '--source',
+    '--database',
+    '--collection',
+    '--all',
+    '--expires',
+    '--view',
+  ]) {
     expect(stdout).toContain(word);
   }
 });
@@ -104,6 +113,7 @@ test('a mistake is said in words on stderr, with a status, and prints no token',
     [['-i', ID, '-e', 'soon'], USAGE, /whole number and a unit, like 15m/],
     [['-i', ID, '-e', '0s'], USAGE, /from 1s to 366d/],
     [['-i', 'nope', '-e', '1m'], USAGE, /not a UUID/],
+    [['-i', ID, '-e', '1m', '--view', 'all'], USAGE, /view must be 'full' or 'summary'/],
     [['-i', ID, '--all', '-e', '1m'], USAGE, /--all stands alone/],
     [['--all', '-e', '1m', '--secret', SECRET], USAGE, /Unknown option '--secret'/],
     [['--all', '-e', '1m', 'more'], USAGE, /Unexpected argument 'more'/],

@@ -45,6 +45,12 @@ describe('a grant route', () => {
     expect(grant?.read).toMatchObject({ invocations: new Set([ID]) });
   });
 
+  it('#201 gives grants of the view that it was made with', async () => {
+    const { route } = routeOf({ view: 'summary' });
+    const { grant } = await bodyOf(await route(post({ invocations: [ID] })));
+    expect(decodeJwt(grant as string).view).toBe('summary');
+  });
+
   it('asks `read` with the very request and with the ids in lower case', async () => {
     const { route, read } = routeOf();
     const request = post({ invocations: [ID.toUpperCase(), OTHER] }, { headers: { cookie: 'session=7' } });

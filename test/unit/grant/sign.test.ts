@@ -40,12 +40,26 @@ describe('the function that makes grants', () => {
     });
   });
 
+  test.each([
+    [undefined, undefined],
+    ['full', undefined],
+    ['summary', 'summary'],
+  ] as const)('#201 of the view %s is what the gateway reads as %s', async (view, read) => {
+    const authenticate = createAuthenticator({
+      keys: { kind: 'secrets', secrets: [SECRET] },
+      audience: 'chroma-sync-gateway',
+      now: () => NOW,
+    });
+    expect((await outcomeOf(authenticate, await sign({ view }))).grant?.view).toBe(read);
+  });
+
   test('says what to change, in one message, and never the secret', async () => {
     const uuids = (count: number) => Array.from({ length: count }, () => crypto.randomUUID());
     for (const [more, message] of [
       [{ secret: undefined }, /^secret is missing$/],
       [{ secret: 'hunter2' }, /^secret needs at least 32 bytes/],
       [{ secret: `${SECRET},hunter2` }, /^secret needs at least 32 bytes/],
+      [{ view: 'Summary' }, /^view must be 'full' or 'summary'$/],
       [{ read: undefined }, /^read must be '\*' or an object of lists$/],
       [{ read: 'all' }, /^read must be '\*' or an object of lists$/],
       [{ read: {} }, /^read names nothing/],
