@@ -5,6 +5,7 @@
  */
 import * as z from 'zod';
 import { type Jobs, jobKind, type Source } from './jobs.ts';
+import { pageOf, readListQuery } from './list-query.ts';
 
 /** `body` is undefined for an empty one. */
 export interface Reply {
@@ -64,20 +65,23 @@ function cancelJob(jobs: Jobs, _ask: Ask, id: string): Reply {
   return { status: 202, body: {} };
 }
 
-/** The OpenAPI names the types of `status`, `source_type` and `order_by` but not how a query spells them. */
+/** A source is there when it was created or a job names it; of databases nothing is known, so that each is there. */
 function listJobs(jobs: Jobs, { query }: Ask): Reply {
-  const wanted = (name: string, value: string | null): boolean => (query.get(name) ?? value) === value;
-  if (query.has('source_id') && query.has('database_name')) {
-    return chromaError(400, 'give source_id or database_name, not both');
+  const asked = readListQuery(query);
+  if (typeof asked === 'string') return chromaError(400, asked);
+  const all = jobs.list();
+  const { source_id: sourceId, database_name: databaseName } = asked;
+  if (sourceId !== undefined && !jobs.source(sourceId) && all.every((job) => job.sourceId !== sourceId)) {
+    return chromaError(404, 'Source not found');
   }
-  const found = jobs
-    .list()
-    .filter((job) => wanted('source_id', job.sourceId) && wanted('database_name', job.databaseName))
-    .filter((job) => wanted('source_type', job.kind) && wanted('status', job.state));
-  return page(
-    found.map((job) => job.body),
-    query,
+  const found = all.filter(
+    (job) =>
+      (sourceId ?? job.sourceId) === job.sourceId &&
+      (databaseName ?? job.databaseName) === job.databaseName &&
+      (asked.source_type ?? job.kind) === job.kind &&
+      (asked.status ?? job.state) === job.state,
   );
+  return { status: 200, body: pageOf(found, asked).map((job) => job.wire()) };
 }
 
 function createJob(jobs: Jobs, { body }: Ask, id: string): Reply {
@@ -138,7 +142,9 @@ function getSource(jobs: Jobs, _ask: Ask, id: string): Reply {
 
 /** Sources, where the OpenAPI says jobs: its generator gave both lists one schema name, `Vec`. */
 function listSources(jobs: Jobs, { query }: Ask): Reply {
-  return page(jobs.sources().map(wireSource), query);
+  const asked = readListQuery(query);
+  if (typeof asked === 'string') return chromaError(400, asked);
+  return { status: 200, body: pageOf(jobs.sources(), asked).map(wireSource) };
 }
 
 function wireSource(source: Source): Record<string, unknown> {
@@ -152,14 +158,4 @@ function wireSource(source: Source): Record<string, unknown> {
     embedding: { dense: { model: 'Qwen/Qwen3-Embedding-0.6B' } },
     created_at: new Date(source.createdAt).toISOString(),
   };
-}
-
-/** Newest first unless `order_by=ASC`; 100 unless `limit`. */
-function page(found: unknown[], query: URLSearchParams): Reply {
-  const whole = z.coerce.number().int().nonnegative();
-  const limit = whole.default(100).safeParse(query.get('limit') ?? undefined);
-  const offset = whole.default(0).safeParse(query.get('offset') ?? undefined);
-  if (!limit.success || !offset.success) return chromaError(400, 'limit and offset are whole numbers');
-  const ordered = query.get('order_by')?.toUpperCase() === 'ASC' ? found : found.toReversed();
-  return { status: 200, body: ordered.slice(offset.data, offset.data + limit.data) };
 }

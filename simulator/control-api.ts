@@ -6,14 +6,14 @@ import * as z from 'zod';
 import type { Reply } from './chroma-api.ts';
 import { jobSpec } from './jobs.ts';
 import type { Simulator } from './orders.ts';
-import { scope, step } from './script.ts';
+import { scope, step, subject } from './script.ts';
 
 /** Where the commands live. */
 export const CONTROL_PATH = '/_simulator/';
 
 const faultOrder = scope.extend({ step, times: z.int().positive().optional() });
 const latencyOrder = scope.extend({ ms: z.number().nonnegative() });
-const scriptOrder = z.strictObject({ id: z.guid(), steps: z.array(step).min(1) });
+const scriptOrder = z.strictObject({ id: subject, steps: z.array(step).min(1) });
 
 type Command = (simulator: Simulator, body: unknown) => Reply;
 const done: Reply = { status: 204 };
@@ -60,7 +60,7 @@ const COMMANDS: Record<string, Command> = {
   },
 };
 
-/** Runs one command; `GET count` and `GET count/ID` answer with a bare number for use in a shell. */
+/** Runs one command; `GET count`, `GET count/ID` and `GET count/lists` answer with a bare number for use in a shell. */
 export function control(simulator: Simulator, method: string, path: string, body: unknown): Reply {
   const [name = '', id] = path.slice(CONTROL_PATH.length).split('/');
   if (method === 'GET' && name === 'count') return { status: 200, body: simulator.count(id) };

@@ -68,7 +68,8 @@ export function createJobs(now: () => number, newId: () => string) {
     add(spec: JobSpec = {}): string {
       const parsed = jobSpec.parse(spec);
       const id = (parsed.id ?? newId()).toLowerCase();
-      jobs.set(id, { ...parsed, id, createdAt: now() });
+      jobs.delete(id); // one that is replaced is the newest again
+      jobs.set(id, { ...parsed, id, sourceId: parsed.sourceId?.toLowerCase() ?? null, createdAt: now() });
       return id;
     },
     /** The job as Chroma writes it, or undefined. `state` overrides where it stands. */
@@ -86,12 +87,13 @@ export function createJobs(now: () => number, newId: () => string) {
     },
     /** Jobs in order of creation, with the fields that Chroma's list filters by. */
     list() {
-      return [...jobs.values()].map((job) => ({
+      const inOrder = [...jobs.values()].sort((a, b) => a.createdAt - b.createdAt);
+      return inOrder.map((job) => ({
         sourceId: job.sourceId,
         databaseName: job.databaseName,
         kind: job.kind,
         state: stateOf(job),
-        body: wire(job, stateOf(job)),
+        wire: () => wire(job, stateOf(job)),
       }));
     },
     addSource(kind: JobKind, databaseName: string, settings: Record<string, unknown>): string {

@@ -13,7 +13,7 @@ export interface SeenRequest {
   rawHeaders: readonly string[];
 }
 
-/** `concurrent` counts requests whose answer has not ended; `perId` is by invocation id in lower case. */
+/** `concurrent` counts requests whose answer has not ended; `perId` is by invocation id in lower case, and `lists`. */
 export interface Counts {
   total: number;
   perId: Record<string, number>;
@@ -72,7 +72,7 @@ export function createLedger(keep: number) {
     }),
     /** Oldest first. */
     requests: (): SeenRequest[] => [...last],
-    /** Resolves once `count` requests (of this id) have arrived since the last `forget`. */
+    /** Resolves once `count` requests (of this id, or `lists`) have arrived since the last `forget`. */
     arrived(count: number, id?: string): Promise<void> {
       if (total(id) >= count) return Promise.resolve();
       return new Promise((resolve) => waiting.add({ id, count, resolve }));

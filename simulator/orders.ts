@@ -13,7 +13,7 @@ export interface SimulatorOptions {
   keepRequests?: number;
 }
 
-/** Everything a test can order; the control path has the same commands. Ids are case-insensitive. */
+/** Everything a test can order; the control path has the same commands. Ids are case-insensitive; {@link LISTS} is one. */
 export interface Simulator {
   /** What `x-chroma-token` must be. */
   readonly token: string;
@@ -25,7 +25,7 @@ export interface Simulator {
   /** Cuts every connection, hanging ones included. */
   close(): Promise<void>;
   addJob(spec?: JobSpec): string;
-  /** Lookups of `id` get these steps, the last for ever. An unknown id becomes a job first. */
+  /** Lookups of `id`, or lists, get these steps, the last for ever. An unknown id becomes a job first. */
   script(id: string, steps: readonly Step[]): void;
   /** Faults come before scripts: the id's own, then everyone's. `times` left out: for good. */
   fault(step: Step, of?: Scope & { times?: number | undefined }): void;
@@ -36,9 +36,11 @@ export interface Simulator {
   /** Drops faults, scripts, latency and holds; jobs and counts stay. */
   heal(): void;
   counts(): Counts;
-  /** Requests so far, of one invocation or in all. */
+  /** Requests so far, of one invocation, of lists or in all. */
   count(id?: string): number;
   requests(): SeenRequest[];
+  /** Of the lists among {@link requests}: their queries to the letter, without the question mark. */
+  listQueries(): string[];
   forgetRequests(): void;
   /** Resolves when that many requests have arrived. */
   arrived(count: number, id?: string): Promise<void>;

@@ -10,7 +10,7 @@ type Bytes = Extract<ParsedStep, { type: 'raw' }>['body'];
 type Wire = Extract<ParsedStep, { type: 'wire' }>;
 
 /** A step that answers by itself; the others need a job. */
-export type Fault = Exclude<ParsedStep, { type: 'normal' | 'state' | 'patch' }>;
+export type Fault = Exclude<ParsedStep, { type: 'normal' | 'state' | 'patch' | 'stray' | 'padded' }>;
 
 const toBuffer = (bytes: Bytes): Buffer => {
   if (typeof bytes === 'string') return Buffer.from(bytes);

@@ -17,8 +17,12 @@ export const step = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('normal'), delayMs }),
   /** The job in this state, wherever its schedule stands. */
   z.strictObject({ type: z.literal('state'), state: jobState, delayMs }),
-  /** The job with some top-level fields replaced, `null` included: `{"status":"paused"}`, another `id`. */
+  /** The job, or each job of a list, with some top-level fields replaced, `null` included: `{"status":"paused"}`. */
   z.strictObject({ type: z.literal('patch'), patch: z.record(z.string(), z.unknown()), delayMs }),
+  /** The list with this job as its last, wherever it belongs and whatever was asked for. */
+  z.strictObject({ type: z.literal('stray'), id: z.guid(), delayMs }),
+  /** The honest answer, made this long by spaces behind it. */
+  z.strictObject({ type: z.literal('padded'), bytes: z.int().positive(), delayMs }),
   /** An error of this status in Chroma's shape. */
   z.strictObject({ type: z.literal('status'), status, headers, delayMs }),
   /** This very body; `Content-Length` is added, `Content-Type` is JSON unless `headers` has another. */
@@ -40,8 +44,14 @@ export const step = z.discriminatedUnion('type', [
 export type Step = z.input<typeof step>;
 export type ParsedStep = z.output<typeof step>;
 
-/** Which requests: those of one invocation, or (no id) all of them. */
-export const scope = z.strictObject({ id: z.guid().optional() });
+/** In the place of an invocation's id: the list of invocations, whatever is asked of it. */
+export const LISTS = 'lists';
+
+/** What orders and counts are kept by: an invocation's id, or {@link LISTS}. */
+export const subject = z.union([z.guid(), z.literal(LISTS)]);
+
+/** Which requests: those of one invocation, those for lists, or (no id) all of them. */
+export const scope = z.strictObject({ id: subject.optional() });
 export type Scope = z.input<typeof scope>;
 
 const EVERYONE = '*';
@@ -49,7 +59,7 @@ const keyOf = (of: Scope): string => of.id?.toLowerCase() ?? EVERYONE;
 
 export type Script = ReturnType<typeof createScript>;
 
-/** Everything that was ordered, by invocation id or for everyone. */
+/** Everything that was ordered, by invocation id, for {@link LISTS} or for everyone. */
 export function createScript() {
   const scripts = new Map<string, ParsedStep[]>();
   const faults = new Map<string, { step: ParsedStep; left: number }[]>();
@@ -69,7 +79,7 @@ export function createScript() {
   };
 
   return {
-    /** Answers lookups of this id with these steps in order; the last one repeats. */
+    /** Answers lookups of this id, or lists, with these steps in order; the last one repeats. */
     script(id: string, steps: readonly Step[]): void {
       if (steps.length === 0) throw new Error('a script needs at least one step');
       scripts.set(

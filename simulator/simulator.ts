@@ -11,11 +11,14 @@ import { CONTROL_PATH, control } from './control-api.ts';
 import { createJobs } from './jobs.ts';
 import { createLedger } from './ledger.ts';
 import type { Simulator, SimulatorOptions } from './orders.ts';
-import { type Fault, play, send } from './play.ts';
-import { createScript } from './script.ts';
+import { outcomeOf } from './outcome.ts';
+import { play, send } from './play.ts';
+import { createScript, LISTS } from './script.ts';
 
 export type { Simulator, SimulatorOptions } from './orders.ts';
+export { LISTS } from './script.ts';
 
+const LIST_PATH = '/api/v1/invocations';
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** Builds a simulator that does not listen yet. */
@@ -36,7 +39,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     if (path.startsWith(CONTROL_PATH)) {
       return send(response, control(simulator, method, path, await readJson(request)));
     }
-    const id = /^\/api\/v1\/invocations\/([^/]+)$/.exec(path)?.[1]?.toLowerCase();
+    const id = subjectOf(path);
     const { headers, rawHeaders } = request;
     response.on('close', ledger.arrive({ at: now(), method, path: target, headers, rawHeaders }, id));
     const body = method === 'GET' ? undefined : await readJson(request);
@@ -45,13 +48,8 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     // The answer is decided on arrival; latency and holds postpone only its sending. So a slow answer is an old
     // one, as it is with a real service.
     const step = isAllowed ? script.next(id, method === 'GET') : undefined;
-    const answers = (): Reply => answer(jobs, { method, path, query: new URLSearchParams(query), body });
-    let outcome: Reply | Fault;
-    if (!step) outcome = chromaError(401, 'unauthorized');
-    else if (step.type === 'normal') outcome = answers();
-    else if (step.type === 'state') outcome = id ? found(jobs.read(id, step.state)) : answers();
-    else if (step.type === 'patch') outcome = id ? found(patched(jobs.read(id), step.patch)) : answers();
-    else outcome = step;
+    const honest = (): Reply => answer(jobs, { method, path, query: new URLSearchParams(query), body });
+    const outcome = step ? outcomeOf(step, jobs, id, honest) : chromaError(401, 'unauthorized');
 
     const waitMs = script.latencyMs(id) + (step?.delayMs ?? 0);
     const held = script.held(id);
@@ -84,7 +82,7 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     addJob: (spec) => jobs.add(spec),
     script(id, steps) {
       script.script(id, steps);
-      if (!jobs.read(id)) jobs.add({ id });
+      if (id !== LISTS && !jobs.read(id)) jobs.add({ id });
     },
     fault: (step, { times, ...of } = {}) => script.fault(step, of, times),
     latency: (ms, of = {}) => script.latency(ms, of),
@@ -94,18 +92,22 @@ export function createSimulator(options: SimulatorOptions = {}): Simulator {
     counts: () => ledger.counts(),
     count: (id) => ledger.total(id),
     requests: () => ledger.requests(),
+    listQueries: () => ledger.requests().flatMap(({ path }) => listQueryOf(path) ?? []),
     forgetRequests: () => ledger.forget(),
     arrived: (count, id) => ledger.arrived(count, id),
   };
   return simulator;
 }
 
-function found(body: Record<string, unknown> | undefined): Reply {
-  return body ? { status: 200, body } : chromaError(404, 'invocation not found');
+/** What orders and counts are kept by; undefined for everything that is neither a lookup nor a list. */
+function subjectOf(path: string): string | undefined {
+  if (path === LIST_PATH) return LISTS;
+  return /^\/api\/v1\/invocations\/([^/]+)$/.exec(path)?.[1]?.toLowerCase();
 }
 
-function patched(body: Record<string, unknown> | undefined, patch: Record<string, unknown>) {
-  return body && { ...body, ...patch };
+function listQueryOf(target: string): string | undefined {
+  const [path = '', ...query] = target.split('?');
+  return path === LIST_PATH ? query.join('?') : undefined;
 }
 
 /** Undefined for an empty body, one that is not JSON or one past the bound: the route then says 400. */
