@@ -89,7 +89,7 @@ function wholeNumber(text: string | undefined, min: number, max: number, unset: 
 }
 
 function isName(text: string): boolean {
-  const { length } = [...text];
+  const { length } = Array.from(text);
   return length >= 1 && length <= MAX_NAME_LENGTH && !/\p{Cc}/u.test(text);
 }
 

@@ -13,7 +13,7 @@ const MISS = 'chroma-sync-gateway; fwd=uri-miss; fwd-status=200; stored';
 
 describe.each(RUNTIMES)('a list on %s', (runtime) => {
   const { simulator, gateway } = useSimulated(runtime, { ...GRANT_ENV, CORS_ORIGINS: APP });
-  const list = (query: string, init: RequestInit = {}) =>
+  const list = (query: string, init: { method?: string; headers?: Record<string, string> } = {}) =>
     askAt(`${gateway.url}/api/v1/invocations${query}`, {
       ...init,
       headers: { origin: APP, ...anyone, ...init.headers },
