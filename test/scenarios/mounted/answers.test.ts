@@ -29,6 +29,15 @@ describe('a mounted gateway', () => {
     expect(logs().filter(({ msg }) => msg === 'request')).toHaveLength(2);
   });
 
+  it.each(['', '/gateway', '/app/proxy'])('lists below %j', async (prefix) => {
+    const source = newId();
+    const id = simulator.addJob({ sourceId: source });
+    const { ask } = mount();
+    const listed = await ask(`${prefix}/api/v1/invocations?source_id=${source}`);
+    expect([listed.status, await listed.json()]).toMatchObject([200, [{ id }]]);
+    expect((await ask(`${prefix}/api/v1/invocations?limit=0`)).status).toBe(400);
+  });
+
   it('holds a wait until there is news', async () => {
     const id = simulator.addJob({ schedule: { processingAfterMs: 60_000 } });
     const { lookup } = mount({ CACHE_IN_FLIGHT_TTL_MS: '100' });

@@ -35,6 +35,35 @@ const OURS: Readonly<Record<string, string>> = {
   build_info: 'gauge',
 };
 
+it('lists are requests and calls like others, and no lookups; their slots and their breaker count too', async () => {
+  const { url, figures } = await metered();
+  const before = simulator.count('lists');
+  simulator.addJob({ state: 'complete', databaseName: 'figures' });
+  const list = (query: string) => askAt(`${url}/api/v1/invocations?${query}`);
+  await list('database_name=figures');
+  await list('database_name=figures');
+  await list('limit=0');
+  simulator.hold({ id: 'lists' });
+  const held = list('offset=1');
+  await simulator.arrived(before + 2, 'lists');
+  expect((await figures()).get('upstream_in_flight')).toBe(1);
+  simulator.release({ id: 'lists' });
+  await held;
+  const all = await figures();
+  const route = 'route="/api/v1/invocations",method="GET"';
+  expect(Object.fromEntries(all)).toMatchObject({
+    [`requests_total{${route},status="200"}`]: 3,
+    [`requests_total{${route},status="400"}`]: 1,
+    'upstream_calls_total{outcome="ok"}': 2,
+    'lookups_total{outcome="hit"}': 0,
+    'lookups_total{outcome="miss"}': 0,
+    'settled_total{state="complete"}': 0,
+    'breaker_open{for="lists"}': 0,
+    cache_entries: 0,
+    upstream_in_flight: 0,
+  });
+});
+
 describe('the page', () => {
   it('has every name of the contract with its type and one line of help, and Node’s own', async () => {
     const { metricsUrl } = await metered();
