@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { ask, isRefused, newId, readyz } from '../../support/ask.ts';
+import { ask, askAt, isRefused, newId, readyz } from '../../support/ask.ts';
 import { createCanary } from '../../support/canary.ts';
 import { type Env, type NodeGateway, TOKEN } from '../../support/gateway.ts';
 import { eventually } from '../../support/jobs.ts';
@@ -37,14 +37,17 @@ describe('#131 a request that arrives when the listener is closed', () => {
     ['on the short way', 'GET', ''],
     ['through the router', 'HEAD', ''],
     ['with a query', 'GET', '?a=1'],
+    ['for a list', 'GET', undefined],
   ])(
     '%s: 503 shutting_down and Connection: close, though its answer is known',
     async (_what, method, query) => {
       await start({ CORS_ORIGINS: 'https://app.example' });
       const id = simulator.addJob({ state: 'complete' });
       await ask(gateway.url, id);
+      await askAt(`${gateway.url}/api/v1/invocations`);
       const late = await open(gateway.url);
-      late.socket.write(`${method} /api/v1/invocations/${id}${query} HTTP/1.1\r\nHost: a\r\n`);
+      const path = query === undefined ? '' : `/${id}${query}`;
+      late.socket.write(`${method} /api/v1/invocations${path} HTTP/1.1\r\nHost: a\r\n`);
       await stopListening();
       const before = simulator.count();
       late.socket.write('Origin: https://app.example\r\nX-Request-Id: late-0123\r\n\r\n');

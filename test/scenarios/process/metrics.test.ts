@@ -36,7 +36,7 @@ const OURS: Readonly<Record<string, string>> = {
 };
 
 it('lists are requests and calls like others, and no lookups; their slots and their breaker count too', async () => {
-  const { url, figures } = await metered();
+  const { url, until } = await metered();
   const before = simulator.count('lists');
   simulator.addJob({ state: 'complete', databaseName: 'figures' });
   const list = (query: string) => askAt(`${url}/api/v1/invocations?${query}`);
@@ -46,10 +46,10 @@ it('lists are requests and calls like others, and no lookups; their slots and th
   simulator.hold({ id: 'lists' });
   const held = list('offset=1');
   await simulator.arrived(before + 2, 'lists');
-  expect((await figures()).get('upstream_in_flight')).toBe(1);
+  await until((all) => all.get('upstream_in_flight') === 1);
   simulator.release({ id: 'lists' });
   await held;
-  const all = await figures();
+  const all = await until((figures) => figures.get('upstream_in_flight') === 0);
   const route = 'route="/api/v1/invocations",method="GET"';
   expect(Object.fromEntries(all)).toMatchObject({
     [`requests_total{${route},status="200"}`]: 3,

@@ -96,6 +96,12 @@ describe('the memory tier', () => {
     expect(memory.size().entries).toBe(1);
   });
 
+  it('counts a key by its length: a list’s may be long', () => {
+    const memory = createMemoryStore<string>(MIB);
+    for (let i = 0; i < 1_000; i++) memory.put(`${i} ${'x'.repeat(6_000)}`, missing(), AT);
+    expect(memory.size().entries).toBeLessThanOrEqual(MIB / 16 / 6_000);
+  });
+
   it('#81 #82 #85 gives back the terminal entry that it could not replace', () => {
     const memory = createMemoryStore(MIB);
     const id = newId();
