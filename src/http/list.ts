@@ -38,7 +38,6 @@ export function createLists({ list, admit, viewOf, responder, phase, now }: List
     header: HeaderReader,
     shown: ShownGrant | undefined,
   ): FinishedReply | Promise<FinishedReply> {
-    if (phase() === 'closing') throw new Failure('shutting_down');
     const asked = parseListRequest(query);
     if (asked === undefined) throw new Failure('invalid_request');
     if (shown !== undefined && !coversList(shown.grant, asked)) throw new Failure('not_found');
