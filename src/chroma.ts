@@ -11,7 +11,7 @@ import { createUpstreamLog, type LastTold, type UpstreamCounts } from './telemet
 import { createBulkhead } from './upstream/bulkhead.ts';
 import { type ChromaSource, createChromaSource } from './upstream/chroma-source.ts';
 import { createGuard, type Guard } from './upstream/guard.ts';
-import { createPause, type Pause } from './upstream/pause.ts';
+import { createPauses, type Pause } from './upstream/pause.ts';
 import type { Resource } from './upstream/resource.ts';
 import { scanFor } from './upstream/secret-digests.ts';
 import type { Transport } from './upstream/transport.ts';
@@ -23,7 +23,7 @@ const QUEUE_TIMEOUT_MS = 1_000;
 /** What a guard stands around, and what it has. */
 export interface Guarded<Key extends string> {
   readonly resource: Resource<Key>;
-  readonly chroma: ChromaSource<Key>;
+  readonly source: ChromaSource<Key>;
   /** Calls at once. */
   readonly slots: number;
   readonly pause: Pause;
@@ -51,12 +51,12 @@ export interface Chroma {
 export function composeChroma(config: Config, parts: ChromaParts): Chroma {
   const { log, transport, foreign, counters } = parts;
   const calls = createUpstreamLog(log, Date.now, { foreign, counters });
-  const pause = createPause(clock);
+  const createPause = createPauses(clock);
   const secrets = scanFor([config.token]);
   const guard = parts.guard ?? ((guarded) => guardChroma(config, guarded));
   return {
     guarded(resource, slots) {
-      const chroma = createChromaSource({
+      const source = createChromaSource({
         resource,
         baseUrl: config.upstream.baseUrl,
         token: config.token,
@@ -66,7 +66,7 @@ export function composeChroma(config: Config, parts: ChromaParts): Chroma {
         now: Date.now,
         report: calls.report,
       });
-      return guard({ resource, chroma, slots, pause });
+      return guard({ resource, source, slots, pause: createPause() });
     },
     counts: calls.counts,
   };
@@ -75,10 +75,10 @@ export function composeChroma(config: Config, parts: ChromaParts): Chroma {
 /** Everything that contract §6 promises. */
 function guardChroma<Key extends string>(
   { upstream }: Config,
-  { chroma, slots, pause }: Guarded<Key>,
+  { source, slots, pause }: Guarded<Key>,
 ): Guard<Key> {
   return createGuard({
-    source: chroma,
+    source,
     pause,
     bulkhead: createBulkhead({ slots, queue: QUEUE, queueTimeoutMs: QUEUE_TIMEOUT_MS }),
     deadlineMs: upstream.timeoutMs,

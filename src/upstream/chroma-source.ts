@@ -118,8 +118,10 @@ export function createChromaSource<Key extends string>(options: ChromaSourceOpti
     if (text === undefined) throw unusable('not_utf8', 'body');
     if (secrets.isIn(`${head.headerText()}${text}`)) throw unusable('token_echoed', 'parse');
     const answer = resource.parse(key, text);
-    if (answer === 'wrong_id' || answer === 'foreign_job') distrust?.();
-    if (typeof answer === 'string') throw unusable(answer, 'parse');
+    if (typeof answer === 'string') {
+      distrust?.(); // it may be another question's: lookups and lists come over the same connections
+      throw unusable(answer, 'parse');
+    }
     if (isDrift(answer)) seen.oddity = 'drift';
     return answered(answer);
   }

@@ -26,7 +26,7 @@ import { weightOf } from './weight.ts';
 
 export interface GuardOptions<Key extends string> {
   readonly source: ChromaSource<Key>;
-  /** Upstream's own wish: one for all guards around it. */
+  /** Its own, of the wish that all guards around one upstream share. */
   readonly pause: Pause;
   /** Without it nobody waits for a slot: an isolate's requests cannot wake each other. */
   readonly bulkhead?: Bulkhead | undefined;

@@ -79,18 +79,18 @@ function guardObjects<Key extends string>(
   { upstream }: Config,
   stubOf: (key: Key) => ObjectStub,
   { recall }: ObjectMemory,
-  { resource, chroma, slots, pause }: Guarded<Key>,
+  { resource, source, slots, pause }: Guarded<Key>,
 ): Guard<Key> {
-  const source = createObjectSource({
+  const objects = createObjectSource({
     resource,
     stubOf,
-    direct: chroma,
+    direct: source,
     // Nobody may wait here: one request cannot wake another in an isolate.
     bulkhead: createBulkhead({ slots, queue: 0, queueTimeoutMs: 0 }),
     timeoutMs: upstream.timeoutMs + OBJECT_SLACK_MS,
   });
   return createGuard({
-    source,
+    source: objects,
     pause,
     // The caller has its refusal already.
     recall: (key) => recall(resource, key).catch(() => undefined),

@@ -10,7 +10,7 @@ import { createSecretScan } from '../../src/domain/secret-scan.ts';
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { createChromaSource } from '../../src/upstream/chroma-source.ts';
 import { createGuard } from '../../src/upstream/guard.ts';
-import { createPause } from '../../src/upstream/pause.ts';
+import { createPauses } from '../../src/upstream/pause.ts';
 import { JOB } from '../../src/upstream/resource.ts';
 import { createUndiciTransport } from '../../src/upstream/undici/transport.ts';
 import { liveHeapBytes } from '../support/heap.ts';
@@ -85,7 +85,7 @@ describe('#114 forty thousand upstream calls, each with a signal and a deadline 
         now: Date.now,
         report() {},
       }),
-      pause: createPause(Date.now),
+      pause: createPauses(Date.now)(),
       bulkhead: createBulkhead({ slots: 16, queue: 1_000, queueTimeoutMs: 10_000 }),
       deadlineMs: 10_000,
       retries: true,

@@ -4,7 +4,7 @@ import { asFailure, type ErrorCode, type ErrorOptions, Failure } from '../../src
 import { createBulkhead } from '../../src/upstream/bulkhead.ts';
 import { UpstreamFailure, type UpstreamFailureOptions } from '../../src/upstream/failure.ts';
 import { createGuard, type Guard } from '../../src/upstream/guard.ts';
-import { createPause } from '../../src/upstream/pause.ts';
+import { createPauses } from '../../src/upstream/pause.ts';
 import type { Connection } from '../../src/upstream/transport.ts';
 import { newId } from './jobs.ts';
 
@@ -94,7 +94,7 @@ export function guarded(
         return promise;
       },
     },
-    pause: createPause(() => performance.now()),
+    pause: createPauses(() => performance.now())(),
     bulkhead: createBulkhead({ slots, queue, queueTimeoutMs }),
     deadlineMs,
     retries,

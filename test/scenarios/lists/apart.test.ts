@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { ask, askAt, readyz } from '../../support/ask.ts';
 import { eventually, newId } from '../../support/jobs.ts';
-import { jobText, response } from '../../support/raw-upstream.ts';
+import { answer, jobText, response } from '../../support/raw-upstream.ts';
 import { useSidecars } from '../../support/simulated-rig.ts';
 import { useRig } from '../../support/upstream-rig.ts';
 
@@ -96,16 +96,20 @@ describe('on node', () => {
   });
 });
 
-describe('a connection that is one answer behind', () => {
+describe.each<[string, string, () => string]>([
+  ['a lookup that gets a list', `/${newId()}`, () => '[]'],
+  ['a list that gets a job', '', () => jobText(newId())],
+  ['a list that gets one of another source', `?source_id=${newId()}`, () => `[${jobText(newId())}]`],
+])('a connection that is one answer behind, noticed by %s', (_what, path, body) => {
   const rig = useRig('node', { UPSTREAM_MAX_CONCURRENCY: '1' });
 
-  it('#62 is noticed by a list of another source: nothing more is asked over it', async () => {
-    rig.upstream.script((request) => request.socket.write(response(200, `[${jobText(newId())}]`)));
-    const list = (query: string) => askAt(`${rig.gateway.url}/api/v1/invocations?${query}`);
-    expect((await list('limit=1')).status).toBe(200);
-    expect((await list(`source_id=${newId()}`)).error.error).toBe('upstream_bad_response');
+  it('#62 is left: nothing more is asked over it', async () => {
+    await rig.fault(answer);
+    rig.upstream.script((request) => request.socket.write(response(200, body())));
+    const asked = await askAt(`${rig.gateway.url}/api/v1/invocations${path}`);
+    expect(asked.error.error).toBe('upstream_bad_response');
     expect(rig.upstream.connections()).toBe(1);
-    await list('limit=2');
+    expect((await rig.fault(answer)).status).toBe(200);
     expect(rig.upstream.connections()).toBe(2);
   });
 });

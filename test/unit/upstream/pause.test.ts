@@ -1,13 +1,13 @@
 /** Upstream's wish to be left alone (contract §6, #64): the 401's half minute and the 429's time, side by side. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { asFailure, Failure } from '../../../src/domain/errors.ts';
-import { createPause, type Pause } from '../../../src/upstream/pause.ts';
+import { createPauses, type Pause } from '../../../src/upstream/pause.ts';
 
 let now: number;
 let pause: Pause;
 beforeEach(() => {
   now = 1_000;
-  pause = createPause(() => now);
+  pause = createPauses(() => now)();
 });
 
 const auth = (secondhand = false) => new Failure('upstream_auth', { secondhand });
@@ -97,7 +97,7 @@ describe('a 401 and a 429', () => {
       [auth(), limited(90)],
       [limited(90), auth()],
     ]) {
-      pause = createPause(() => now);
+      pause = createPauses(() => now)();
       for (const each of both) pause.learn(each);
       const startedAt = now;
       now = startedAt + 29_999;
@@ -125,5 +125,46 @@ describe('a 401 and a 429', () => {
     pause.learn(limited(10));
     pause.end(probe);
     expect(told()).toEqual(['upstream_rate_limited', 10]);
+  });
+});
+
+describe('the pauses of two guards around one upstream', () => {
+  const makePause = () => createPauses(() => now);
+  const codeOf = (one: Pause) => one.health().paused ?? 'ok';
+
+  it('#200 begin and end together, whoever learned of it', () => {
+    const create = makePause();
+    const [lookups, lists] = [create(), create()];
+    lists.learn(limited(10));
+    expect([codeOf(lookups), codeOf(lists)]).toEqual(['upstream_rate_limited', 'upstream_rate_limited']);
+    now += 10_000;
+    lookups.learn(auth());
+    expect([codeOf(lookups), codeOf(lists)]).toEqual(['upstream_auth', 'upstream_auth']);
+    now += 30_000;
+    lists.end(lists.admit());
+    expect([codeOf(lookups), codeOf(lists)]).toEqual(['ok', 'ok']);
+  });
+
+  it('#200 are each probed by their own: one whose probe hangs, or meets a 500, holds up nobody else', () => {
+    const create = makePause();
+    const [lookups, lists] = [create(), create()];
+    lookups.learn(auth());
+    now += 30_000;
+    lists.admit(); // and nothing more is heard of it
+    expect([codeOf(lookups), codeOf(lists)]).toEqual(['ok', 'upstream_auth']);
+    const probe = lookups.admit();
+    expect(codeOf(lookups)).toBe('upstream_auth'); // one at a time
+    lookups.end(probe);
+    expect([codeOf(lookups), codeOf(lists)]).toEqual(['ok', 'ok']);
+  });
+
+  it('#200 go on together when a probe of either is refused', () => {
+    const create = makePause();
+    const [lookups, lists] = [create(), create()];
+    lookups.learn(auth());
+    now += 30_000;
+    lists.admit();
+    lists.learn(auth());
+    expect([codeOf(lookups), codeOf(lists)]).toEqual(['upstream_auth', 'upstream_auth']);
   });
 });

@@ -7,7 +7,7 @@ import { createObjectReplies, type ObjectReply } from '../../../../src/stores/ob
 import { createObjectMemory, createObjectSource } from '../../../../src/stores/object/source.ts';
 import { createBulkhead } from '../../../../src/upstream/bulkhead.ts';
 import { createGuard } from '../../../../src/upstream/guard.ts';
-import { createPause } from '../../../../src/upstream/pause.ts';
+import { createPauses } from '../../../../src/upstream/pause.ts';
 import { JOB } from '../../../../src/upstream/resource.ts';
 import { COMPLETE, jobOf, newId } from '../../../support/jobs.ts';
 
@@ -113,7 +113,7 @@ describe('#105 an object', () => {
     const { source } = sourceOf(async () => Promise.reject(reset()));
     const guard = createGuard({
       source,
-      pause: createPause(Date.now),
+      pause: createPauses(Date.now)(),
       deadlineMs: 50,
       retries: false,
       now: Date.now,
@@ -234,7 +234,7 @@ describe('what crosses the border of an object', () => {
   it('the refusal of a guard says nothing new of upstream', async () => {
     const guard = createGuard({
       source: { ask: async () => Promise.reject(new Failure('upstream_error')) },
-      pause: createPause(Date.now),
+      pause: createPauses(Date.now)(),
       deadlineMs: 1_000,
       retries: false,
       now: Date.now,
