@@ -55,14 +55,14 @@ export function createMemoryStore<Key extends string = InvocationId>(maxBytes: n
       },
     });
   const negatives = segment(maxBytes * NEGATIVE_SHARE);
-  const jobs = segment(maxBytes * (1 - NEGATIVE_SHARE));
+  const relayed = segment(maxBytes * (1 - NEGATIVE_SHARE));
   const scopes = createSharedScopes();
 
   function get(key: Key): Entry | undefined {
-    return jobs.get(key) ?? negatives.get(key);
+    return relayed.get(key) ?? negatives.get(key);
   }
 
-  const segmentOf = ({ lifetimeClass }: Entry) => (lifetimeClass === 'negative' ? negatives : jobs);
+  const segmentOf = ({ lifetimeClass }: Entry) => (lifetimeClass === 'negative' ? negatives : relayed);
 
   return {
     get,
@@ -83,22 +83,22 @@ export function createMemoryStore<Key extends string = InvocationId>(maxBytes: n
       return { held: kept, stored: own.has(key) };
     },
     delete(key) {
-      jobs.delete(key);
+      relayed.delete(key);
       negatives.delete(key);
     },
     clear() {
-      jobs.clear();
+      relayed.clear();
       negatives.clear();
     },
     *terminal() {
-      for (const key of [...jobs.keys()]) {
-        const entry = jobs.peek(key);
+      for (const key of [...relayed.keys()]) {
+        const entry = relayed.peek(key);
         if (entry?.lifetimeClass === 'terminal') yield [key, entry] as const;
       }
     },
     size: () => ({
-      entries: jobs.size + negatives.size,
-      bytes: jobs.calculatedSize + negatives.calculatedSize,
+      entries: relayed.size + negatives.size,
+      bytes: relayed.calculatedSize + negatives.calculatedSize,
       evictions,
     }),
   };

@@ -1,5 +1,6 @@
 /**
- * The answer that was found: from an entry, what its caller sees of it and what it already holds to status, headers and body.
+ * The reply to a lookup or a list that has an answer: status, headers and body, from what the caller sees of it and what it
+ * holds already.
  * One plain header object with the same keys in the same order every time; no upstream header is known here.
  */
 import type { Lookup } from '../cache/read-through.ts';

@@ -8,9 +8,9 @@ import type { Lookup } from '../cache/read-through.ts';
 import { composeChroma } from '../chroma.ts';
 import { parseConfig } from '../config/config.ts';
 import { sourced } from '../domain/answer.ts';
-import { asFailure } from '../domain/errors.ts';
+import { asFailure, Failure } from '../domain/errors.ts';
 import { type InvocationId, parseInvocationId } from '../domain/job.ts';
-import type { ListQuery } from '../domain/list.ts';
+import { parseListRequest } from '../domain/list.ts';
 import { composeLists, composeLookups, createMemory, type Lists, type Lookups } from '../lookups.ts';
 import { createObjectReplies, MAX_HOLD_MS, type ObjectReply, type Told } from '../stores/object/protocol.ts';
 import { createObjectStore } from '../stores/object/storage.ts';
@@ -59,8 +59,7 @@ export class InvocationObject extends DurableObject<Bindings> {
 
   /** What an isolate asks that must not ask upstream now. */
   async recall(key: string): Promise<ObjectReply | undefined> {
-    const id = parseInvocationId(key);
-    const known = await (id ? this.#lookups.recall(id) : this.#lists.recall(key as ListQuery));
+    const known = await this.#answersOf(key).recall();
     return known && this.#replyOf(Promise.resolve(known));
   }
 
@@ -86,14 +85,24 @@ export class InvocationObject extends DurableObject<Bindings> {
     return this.#replyOf(this.#lookup(key));
   }
 
-  async #lookup(key: string): Promise<Lookup> {
+  /** @throws `internal` for a key that is neither: isolate and object may be of two versions for a while */
+  #answersOf(key: string) {
     const id = parseInvocationId(key);
+    if (id !== undefined) {
+      return { lookup: () => this.#lookups.lookup(id), recall: () => this.#lookups.recall(id) };
+    }
+    const query = parseListRequest(key)?.query;
+    if (query === undefined) throw new Failure('internal', { reason: 'object_key' });
+    return { lookup: () => this.#lists.lookup(query), recall: () => this.#lists.recall(query) };
+  }
+
+  async #lookup(key: string): Promise<Lookup> {
     try {
-      return await (id ? this.#lookups.lookup(id) : this.#lists.lookup(key as ListQuery));
+      return await this.#answersOf(key).lookup();
     } catch (thrown) {
       // Only the code crosses to the isolate: the stack of what we did not expect is logged here or never.
       const err = asFailure(thrown);
-      if (err.code === 'internal') this.#log.event('error', 'internal error', { invocationId: id, err });
+      if (err.code === 'internal') this.#log.event('error', 'internal error', { err });
       throw err;
     }
   }
