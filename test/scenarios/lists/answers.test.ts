@@ -148,6 +148,14 @@ describe.each(RUNTIMES)('a list on %s', (runtime) => {
     expect((await list(`?source_id=${source}`, again)).status).toBe(304);
   });
 
+  it('is for who shows a grant as Chroma’s own clients do', async () => {
+    const { source } = addSource();
+    const asked = await askAt(`${gateway.url}/api/v1/invocations?source_id=${source}`, {
+      headers: { 'x-chroma-token': grantFor({ sources: [source] }) },
+    });
+    expect(asked.status).toBe(200);
+  });
+
   it('waits for nothing, whatever is preferred', async () => {
     const { source } = addSource();
     const asked = await list(`?source_id=${source}`, { headers: { prefer: 'wait=20' } });

@@ -1,7 +1,7 @@
 /** A purge in a fleet on one Redis (contract §14): every process forgets, and a load of any of them brings nothing back. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createSimulator, type Simulator } from '../../../simulator/simulator.ts';
-import { ask } from '../../support/ask.ts';
+import { ask, askAt } from '../../support/ask.ts';
 import { type NodeGateway, startNode, TOKEN } from '../../support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor } from '../../support/grants.ts';
 import { eventually } from '../../support/jobs.ts';
@@ -41,6 +41,18 @@ describeWithRedis('a purge in a fleet of two on one Redis', { timeout: 60_000 },
     expect(simulator.count(id)).toBe(2);
     await new Promise((resolve) => setTimeout(resolve, 500));
     for (const gateway of [one, other]) expect((await look(gateway, id)).text).toContain('complete');
+  });
+
+  it('#200 drops the lists of both processes', async () => {
+    const id = simulator.addJob({ state: 'failed', databaseName: 'listed' });
+    // One that is stale is known all the same, until it is dropped: `fwd=stale`.
+    const list = ({ url }: NodeGateway) =>
+      askAt(`${url}/api/v1/invocations?database_name=listed`, { headers: reader });
+    for (const gateway of [one, other]) expect((await list(gateway)).cacheStatus).toContain('fwd=uri-miss');
+    expect((await purge(one, id)).status).toBe(204);
+    expect((await list(one)).cacheStatus).toContain('fwd=uri-miss');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect((await list(other)).cacheStatus).toContain('fwd=uri-miss');
   });
 
   it('#199 during a load of the other process: its caller gets what it asked for, and nobody after', async () => {

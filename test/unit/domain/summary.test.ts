@@ -76,6 +76,9 @@ const status: fc.Arbitrary<readonly [unknown, unknown]> = fc.oneof(
     .tuple(anything, fc.dictionary(secret, anything))
     .map(([error, more]) => [{ failed: { error, ...more } }, { failed: { error: 'failed' } }] as const),
   anything.map((value) => [value, 'unrecognised'] as const),
+  fc
+    .tuple(fc.constantFrom('complete', 'failed'), fc.oneof(secret, fc.constantFrom(null, 1, true, [])))
+    .map(([tag, value]) => [{ [tag]: value }, 'unrecognised'] as const),
   anything.map((value) => [{ paused: value }, 'unrecognised'] as const),
   anything.map((value) => [{ failed: {}, paused: value }, 'unrecognised'] as const),
 );
