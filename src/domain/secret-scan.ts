@@ -3,6 +3,8 @@
  * Pure. May never show one.
  */
 
+import { unescaped } from './unescaped.ts';
+
 /** Shorter secrets would be found in innocent text; nothing real is this short. */
 const MIN_LENGTH = 8;
 
@@ -28,13 +30,6 @@ export function createSecretScan(
     isIn: (text) => holds(text) || (text.includes('\\') && holds(unescaped(text))),
     scrub: (text) => needles.reduce((clean, needle) => clean.replaceAll(needle, '[redacted]'), text),
   };
-}
-
-/** As a parser reads it: JSON may write any character as an escape (RFC 8259 §7). */
-function unescaped(text: string): string {
-  return text.replace(/\\(?:u([0-9a-f]{4})|(.))/gi, (_, hex: string | undefined, char: string) =>
-    hex === undefined ? char : String.fromCharCode(Number.parseInt(hex, 16)),
-  );
 }
 
 function encodingsOf(secret: string): string[] {
