@@ -40,6 +40,8 @@ export interface Runtime {
   readonly handOver: (c: Context, reply: FinishedReply) => void;
   /** As {@link EventsOptions}. */
   readonly streamLifetimeMs: number;
+  /** Resolves in a turn of the event loop that nobody else's heavy work has, where many share one. */
+  readonly ownTurn?: (() => Promise<void>) | undefined;
 }
 
 export interface AppDeps

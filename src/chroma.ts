@@ -39,6 +39,8 @@ export interface ChromaParts {
   readonly foreign?: LastTold | undefined;
   /** Where each call is counted, if anywhere. */
   readonly counters?: Counters | undefined;
+  /** As `Runtime.ownTurn`. */
+  readonly ownTurn?: (() => Promise<void>) | undefined;
 }
 
 export interface Chroma {
@@ -49,7 +51,7 @@ export interface Chroma {
 }
 
 export function composeChroma(config: Config, parts: ChromaParts): Chroma {
-  const { log, transport, foreign, counters } = parts;
+  const { log, transport, foreign, counters, ownTurn } = parts;
   const calls = createUpstreamLog(log, Date.now, { foreign, counters });
   const createPause = createPauses(clock);
   const secrets = scanFor([config.token]);
@@ -63,6 +65,7 @@ export function composeChroma(config: Config, parts: ChromaParts): Chroma {
         userAgent: `chroma-sync-gateway/${VERSION}`,
         transport,
         secrets,
+        ownTurn,
         now: Date.now,
         report: calls.report,
       });

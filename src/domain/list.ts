@@ -29,6 +29,12 @@ export interface List {
   readonly hasUnrecognised: boolean;
 }
 
+/**
+ * As large as a job may be (contract §5). A larger list has a turn of the event loop to itself for each thing that is done
+ * with all of it, where others share one (#200).
+ */
+export const LARGE_LIST_BYTES = 256 * 1_024;
+
 const MAX_LIMIT = 200;
 const DEFAULT_LIMIT = 100;
 const MAX_OFFSET = 1_000_000;

@@ -5,7 +5,7 @@
 import type { Lookup, ReadThrough } from '../cache/read-through.ts';
 import { Failure } from '../domain/errors.ts';
 import { coversList } from '../domain/grant.ts';
-import { type ListQuery, parseListRequest } from '../domain/list.ts';
+import { LARGE_LIST_BYTES, type ListQuery, parseListRequest } from '../domain/list.ts';
 import type { ShownGrant } from '../grant/authenticate.ts';
 import type { Admit } from './admission.ts';
 import type { Exchange, FinishedReply, HeaderReader } from './exchange.ts';
@@ -20,6 +20,8 @@ export interface ListsOptions {
   readonly viewOf: ViewOf;
   readonly responder: Responder;
   readonly phase: Life['phase'];
+  /** As `Runtime.ownTurn`. */
+  readonly ownTurn?: (() => Promise<void>) | undefined;
   /** Epoch ms. */
   readonly now: () => number;
 }
@@ -31,7 +33,15 @@ export type AnswerList = (
   header: HeaderReader,
 ) => FinishedReply | Promise<FinishedReply>;
 
-export function createLists({ list, admit, viewOf, responder, phase, now }: ListsOptions): AnswerList {
+export function createLists({
+  list,
+  admit,
+  viewOf,
+  responder,
+  phase,
+  ownTurn,
+  now,
+}: ListsOptions): AnswerList {
   function find(
     exchange: Exchange,
     query: string,
@@ -50,16 +60,27 @@ export function createLists({ list, admit, viewOf, responder, phase, now }: List
       return responder.finish(exchange, reply, ending);
     };
     const found = list(asked.query);
-    if (!(found instanceof Promise)) return show(found);
-    return found
+    if (!(found instanceof Promise) && !isLarge(found)) return show(found);
+    return inTurn(found)
       .then(show)
       .catch((failure: unknown) =>
         responder.fail(exchange, failure, { cache: 'miss', upstreamMs: now() - exchange.startedAt }),
       );
   }
 
+  /** What many wait for, or find, is written to one of them at a time. */
+  async function inTurn(found: Lookup | Promise<Lookup>): Promise<Lookup> {
+    const lookup = await found;
+    if (isLarge(lookup)) await ownTurn?.();
+    return lookup;
+  }
+
   return (exchange, query, header) => {
     if (phase() === 'closing') return responder.refuse(exchange, new Failure('shutting_down'));
     return admit(exchange, header, (shown) => find(exchange, query, header, shown));
   };
+}
+
+function isLarge({ entry }: Lookup): boolean {
+  return entry.bytes > LARGE_LIST_BYTES;
 }

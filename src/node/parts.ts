@@ -5,6 +5,7 @@ import { createLife } from '../http/life.ts';
 import { createMemory, listSlotsOf } from '../lookups.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createLazyTransport } from './lazy-transport.ts';
+import { createOwnTurn } from './own-turn.ts';
 
 /** Contract §10: five seconds after the last watcher nothing is left. */
 const REMEMBER_WATCH_MS = 4_000;
@@ -19,6 +20,7 @@ export function createNodeParts(config: Config, log: Log) {
     log,
     transport: upstream.transport,
     createLoads: createCoalesce,
+    ownTurn: createOwnTurn(),
     watching: { perSecond: config.watchRate, rememberMs: REMEMBER_WATCH_MS },
     streamLifetimeMs: STREAM_LIFETIME_MS,
   };

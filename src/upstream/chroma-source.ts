@@ -5,6 +5,7 @@
 import { type Answer, type Relayed, type Sourced, sourced } from '../domain/answer.ts';
 import type { ErrorCode, Failure } from '../domain/errors.ts';
 import type { InvocationId } from '../domain/job.ts';
+import { LARGE_LIST_BYTES } from '../domain/list.ts';
 import type { SecretScan } from '../domain/secret-scan.ts';
 import { readUtf8 } from '../domain/utf8.ts';
 import { isChromaError } from './chroma-error.ts';
@@ -45,6 +46,8 @@ export interface ChromaSourceOptions<Key extends string> {
   readonly userAgent: string;
   readonly transport: Transport;
   readonly secrets: SecretScan;
+  /** As `Runtime.ownTurn`. */
+  readonly ownTurn?: (() => Promise<void>) | undefined;
   /** Epoch ms. */
   readonly now: () => number;
   /** @param answer what the call brought, unless it failed */
@@ -58,7 +61,7 @@ export interface ChromaSource<Key extends string = InvocationId> {
 }
 
 export function createChromaSource<Key extends string>(options: ChromaSourceOptions<Key>): ChromaSource<Key> {
-  const { resource, baseUrl, transport, secrets, now, report } = options;
+  const { resource, baseUrl, transport, secrets, ownTurn, now, report } = options;
   const headers = {
     accept: 'application/json',
     'accept-encoding': 'identity',
@@ -116,7 +119,10 @@ export function createChromaSource<Key extends string>(options: ChromaSourceOpti
     if (body === 'too_large') throw unusable(body, 'body');
     const text = readUtf8(body, 'dropped');
     if (text === undefined) throw unusable('not_utf8', 'body');
+    const isLarge = body.byteLength > LARGE_LIST_BYTES;
+    if (isLarge) await ownTurn?.();
     if (secrets.isIn(`${head.headerText()}${text}`)) throw unusable('token_echoed', 'parse');
+    if (isLarge) await ownTurn?.();
     const answer = resource.parse(key, text);
     if (typeof answer === 'string') {
       distrust?.(); // it may be another question's: lookups and lists come over the same connections

@@ -39,7 +39,7 @@ export interface NodeGateway extends Gateway {
 }
 
 /** How the process is started, besides its environment. */
-export type SidecarOptions = Pick<SpawnOptions, 'node' | 'nodeArgs' | 'under' | 'stdout'>;
+export type SidecarOptions = Pick<SpawnOptions, 'node' | 'nodeArgs' | 'under' | 'stdout' | 'ipc'>;
 
 /**
  * A sidecar that listens. Open to every `Host` unless the test says otherwise, as most of them send one that no browser
