@@ -73,7 +73,6 @@ describe('the event loop', () => {
         }
         expect(Math.min(...tookMs.miss)).toBeLessThan(MAX_MS);
         expect(Math.min(...tookMs.hit)).toBeLessThan(MAX_MS);
-        if (process.env.SHOW) console.log(filling, view, JSON.stringify(tookMs));
       },
     );
   });
