@@ -20,10 +20,11 @@ import { createPurges, type PurgeOptions } from './http/purge.ts';
 import { rawPathOf, rawQueryOf } from './http/raw-url.ts';
 import { readableOf } from './http/readable.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
+import { inSlices } from './http/sliced-body.ts';
 import type { StreamReply } from './http/stream-reply.ts';
 import type { ViewOf } from './http/view.ts';
 import { createWaits } from './http/wait.ts';
-import { LIST_ROUTE, LOOKUP_ROUTE } from './telemetry/log.ts';
+import { EVENTS_ROUTE, LIST_ROUTE, LOOKUP_ROUTE } from './telemetry/log.ts';
 import type { Places } from './watch/places.ts';
 import type { OpenWatch } from './watch/watch.ts';
 
@@ -40,7 +41,7 @@ export interface Runtime {
   readonly handOver: (c: Context, reply: FinishedReply) => void;
   /** As {@link EventsOptions}. */
   readonly streamLifetimeMs: number;
-  /** Resolves in a turn of the event loop that nobody else's heavy work has, where many share one. */
+  /** Where all callers share one event loop: a turn without others' heavy work. Large bodies leave in slices there. */
   readonly ownTurn?: (() => Promise<void>) | undefined;
 }
 
@@ -81,8 +82,6 @@ export interface App {
 export const LOOKUP_PREFIX = `${LIST_ROUTE}/`;
 /** In an id's place, and no UUID. */
 const EVENTS = 'events';
-/** Where a stream lives. */
-export const EVENTS_PATH = `${LOOKUP_PREFIX}${EVENTS}`;
 const NO_ROUTE = 'none';
 
 export function createApp(deps: AppDeps): App {
@@ -103,7 +102,7 @@ export function createApp(deps: AppDeps): App {
   route(`${LOOKUP_PREFIX}:id`, (c) => {
     const header = headerReaderOf(c);
     const segment = c.req.path.slice(LOOKUP_PREFIX.length);
-    const exchange = responder.open(c.req.method, segment === EVENTS ? EVENTS_PATH : LOOKUP_ROUTE, header);
+    const exchange = responder.open(c.req.method, segment === EVENTS ? EVENTS_ROUTE : LOOKUP_ROUTE, header);
     if (exchange.method === 'DELETE' && segment !== EVENTS) {
       const purged = answerPurge(exchange, segment, header);
       return purged.then((reply) => (reply === undefined ? otherMethod(c, exchange) : respond(c, reply)));
@@ -179,7 +178,7 @@ export function createApp(deps: AppDeps): App {
       return new Response(body, { status, headers });
     }
     deps.handOver(c, reply);
-    return new Response(reply.body, { status, headers });
+    return new Response(deps.ownTurn ? inSlices(reply.body) : reply.body, { status, headers });
   }
 
   return {
@@ -187,7 +186,7 @@ export function createApp(deps: AppDeps): App {
     health,
     lookup: (segment, header, whenLeft) =>
       answerLookup(responder.open('GET', LOOKUP_ROUTE, header), segment, header, whenLeft),
-    events: (query, header) => answerEvents(responder.open('GET', EVENTS_PATH, header), query, header),
+    events: (query, header) => answerEvents(responder.open('GET', EVENTS_ROUTE, header), query, header),
     refuse: (code, method, header) => refuse(responder.open(method, NO_ROUTE, header), code),
     refuseBare(status, method, header) {
       const exchange = responder.open(method, NO_ROUTE, header);

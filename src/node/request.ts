@@ -2,7 +2,8 @@
  * Requests as Node's parser gives them: which of them it should not have let pass, and how they read. Answers nothing.
  */
 import type { IncomingMessage } from 'node:http';
-import { EVENTS_PATH, LOOKUP_PREFIX } from '../app.ts';
+import { LOOKUP_PREFIX } from '../app.ts';
+import { EVENTS_ROUTE } from '../telemetry/log.ts';
 
 /** Header fields of one request. */
 export const MAX_HEADERS = 100;
@@ -20,8 +21,8 @@ export function plainLookupOf(url = ''): string | undefined {
 /** The query of `/api/v1/invocations/events` as it came; other forms need the router. */
 export function plainStreamOf(url = ''): string | undefined {
   const isPlain =
-    url.startsWith(EVENTS_PATH) && (url.length === EVENTS_PATH.length || url[EVENTS_PATH.length] === '?');
-  return isPlain ? url.slice(EVENTS_PATH.length + 1) : undefined;
+    url.startsWith(EVENTS_ROUTE) && (url.length === EVENTS_ROUTE.length || url[EVENTS_ROUTE.length] === '?');
+  return isPlain ? url.slice(EVENTS_ROUTE.length + 1) : undefined;
 }
 
 /** By lower-case name; several of one name come joined by `, `. */

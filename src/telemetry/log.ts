@@ -27,15 +27,11 @@ export const LIST_ROUTE = '/api/v1/invocations';
 /** Where a lookup lives. */
 export const LOOKUP_ROUTE = `${LIST_ROUTE}/{id}`;
 
+/** Where a stream lives. */
+export const EVENTS_ROUTE = `${LIST_ROUTE}/events`;
+
 /** Every route's template, and `none` for what has no route: a closed list, as figures are counted by it. */
-export const ROUTES = [
-  LOOKUP_ROUTE,
-  LIST_ROUTE,
-  `${LIST_ROUTE}/events`,
-  '/healthz',
-  '/readyz',
-  'none',
-] as const;
+export const ROUTES = [LOOKUP_ROUTE, LIST_ROUTE, EVENTS_ROUTE, '/healthz', '/readyz', 'none'] as const;
 export type Route = (typeof ROUTES)[number];
 
 /** What is known of a request when it comes. */
