@@ -1,26 +1,17 @@
 /** The package's `./client`, without a framework: what a page holds. */
-import { parseInvocationId } from '../src/domain/job.ts';
-import { GROUP_SIZE, MAX_REMEMBERED } from './bounds.ts';
-import type { GatewayError } from './error.ts';
-import { createGrantKeeper, type GrantKeeper, type GrantSource } from './grant.ts';
-import { type Invocation, invocationOf, type TerminalInvocation } from './invocation.ts';
-import type { Group } from './member.ts';
+import { createGrantKeeper, type GrantSource } from './grant.ts';
+import type { Invocation, TerminalInvocation } from './invocation.ts';
 import { createPage, type Page } from './page.ts';
-import { untilAborted } from './pause.ts';
-import { type Fetch, lookUp, parseJson, unexpected } from './request.ts';
+import { type AskOptions, createQuestions, type ListOptions } from './questions.ts';
+import type { Fetch } from './request.ts';
 import type { Snapshot } from './snapshot.ts';
-import { createWatches, invalidId } from './watches.ts';
+import { createWatches } from './watches.ts';
 
 export interface ClientOptions {
   /** Where the gateway is, with its path prefix if it has one: an absolute URL, or a path of the page's own origin. */
   readonly url: string;
   /** Left out where the gateway runs with `AUTH=none`. */
   readonly grant?: GrantSource | undefined;
-}
-
-export interface AskOptions {
-  /** Aborting rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** Make one per page (or app), not one per component: all that it watches shares one stream. */
@@ -30,6 +21,12 @@ export interface Client {
    * @throws GatewayError whatever came instead; it asks once, and once more with a fresh grant after a 401
    */
   get(id: string, options?: AskOptions): Promise<Invocation>;
+  /**
+   * The jobs of a source or a database, newest first, as they were at most 2 s ago. It is not kept up to date: watch its
+   * members, by id.
+   * @throws GatewayError as {@link Client.get}; `not_found` also where the grant covers no lists of this container
+   */
+  list(options?: ListOptions): Promise<Invocation[]>;
   /**
    * Resolves when the invocation is terminal, failed and cancelled included.
    * @throws GatewayError `not_found`, `unauthorized`, `unknown_route`, `invalid_id` or `closed`; all else is waited out
@@ -71,28 +68,7 @@ export interface ClientParts {
 export function createClientOf({ url, grant }: ClientOptions, { fetch, random, page }: ClientParts): Client {
   const gateway = { fetch, url: url.replace(/\/+$/, '') };
   const watches = createWatches({ gateway, grant, random, page });
-  const grantsFor = createLooseGrants(() => createGrantKeeper(grant, fetch, random));
-
-  async function get(id: string, { signal }: AskOptions = {}): Promise<Invocation> {
-    const key = parseInvocationId(id);
-    if (key === undefined) throw invalidId();
-    if (signal?.aborted) throw signal.reason;
-    const { grants, ids } = grantsFor(key);
-    for (let isFirst = true; ; isFirst = false) {
-      const grant = await untilAborted(grants.take(ids), signal);
-      try {
-        const { text } = await lookUp(gateway, key, { grant: grant.token, signal });
-        grants.accepted();
-        const job = invocationOf(key, parseJson(text));
-        if (!job) throw unexpected();
-        return job;
-      } catch (error) {
-        // What an abort gives as its reason may be anything.
-        const isRefused = (error as GatewayError | undefined)?.status === 401;
-        if (!isRefused || !grants.refused(grant) || !isFirst) throw error;
-      }
-    }
-  }
+  const questions = createQuestions(gateway, () => createGrantKeeper(grant, fetch, random));
 
   async function* watch(id: string, { signal }: AskOptions = {}): AsyncGenerator<Invocation, void, void> {
     let wake = () => {};
@@ -125,7 +101,7 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
   }
 
   return {
-    get,
+    ...questions,
     watch,
     async wait(id, options) {
       let last: Invocation | undefined;
@@ -137,30 +113,5 @@ export function createClientOf({ url, grant }: ClientOptions, { fetch, random, p
       id === undefined ? () => {} : watches.hold(id, { onChange, isFirm: false }),
     snapshot: watches.snapshot,
     close: watches.close,
-  };
-}
-
-/** Grants for single questions, apart from all watches: one for up to 50 ids that were asked about in one turn. */
-function createLooseGrants(create: () => GrantKeeper) {
-  const batches = new Map<string, Pick<Group, 'grants' | 'ids'>>();
-  let names: string[] = [];
-  return (id: string) => {
-    let batch = batches.get(id);
-    if (batch) return batch;
-    batch = batches.get(names[0] ?? '');
-    if (!batch || names.length === GROUP_SIZE) {
-      const own: string[] = [];
-      const ids = () => {
-        // From now on others make one of their own.
-        if (own === names) names = [];
-        return own;
-      };
-      names = own;
-      batch = { grants: create(), ids };
-    }
-    if (batches.size > MAX_REMEMBERED) batches.clear();
-    names.push(id);
-    batches.set(id, batch);
-    return batch;
   };
 }

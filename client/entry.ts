@@ -1,6 +1,6 @@
 /** The package's `./client`: for pages, servers and workers, without a framework. */
 
-export { type AskOptions, type Client, type ClientOptions, createClient } from './client.ts';
+export { type Client, type ClientOptions, createClient } from './client.ts';
 export { GatewayError, type GatewayErrorCode, type GatewayErrorDetails } from './error.ts';
 export type { GrantSource } from './grant.ts';
 export type {
@@ -16,6 +16,7 @@ export type {
   TerminalInvocation,
   UnrecognisedInvocation,
 } from './invocation.ts';
+export type { AskOptions, ListOptions } from './questions.ts';
 export type {
   ErrorSnapshot,
   IdleSnapshot,

@@ -8,7 +8,8 @@ import { type Fetch, IS_BROWSER } from './request.ts';
 
 /**
  * How the client comes by grants: a path or URL that speaks `grantRoute` (asked by POST, with the page's own
- * credentials), or a function that asks your back end in your own way. It is called with at most 50 ids, lower case.
+ * credentials), or a function that asks your back end in your own way. It is called with at most 50 ids, lower case; with
+ * none for a list.
  * What it throws is tried again, except a {@link GatewayError} with the code `unauthorized`.
  */
 export type GrantSource = string | ((ids: string[]) => Promise<string>);

@@ -1,5 +1,12 @@
 /** An invocation as a page wants it: flat, and a union by `state`, so that a `switch` over it is exhaustive. */
-import { isObject, isTerminal, parseStatus, type SourceKind, sourceKindOf } from '../src/domain/job.ts';
+import {
+  isObject,
+  isTerminal,
+  parseInvocationId,
+  parseStatus,
+  type SourceKind,
+  sourceKindOf,
+} from '../src/domain/job.ts';
 
 /** The job's JSON as Chroma sent it. Only `id` and `status` are certain; a grant may show a part of the rest. */
 export interface RawInvocation {
@@ -117,8 +124,9 @@ export type Invocation =
  * @param raw parsed JSON, of anybody
  * @returns `undefined` where this is no job of that id
  */
-export function invocationOf(id: string, raw: unknown): Invocation | undefined {
-  if (!isObject(raw) || String(raw.id).toLowerCase() !== id || raw.status === undefined) return undefined;
+export function invocationOf(id: string | undefined, raw: unknown): Invocation | undefined {
+  if (!id || !isObject(raw) || textOf(raw.id)?.toLowerCase() !== id) return undefined;
+  if (raw.status === undefined) return undefined;
   const state = parseStatus(raw.status);
   const outcome = isTerminal(state) ? raw.status : undefined;
   const { complete, failed } = (outcome ?? {}) as Record<string, Record<string, unknown> | undefined>;
@@ -137,6 +145,13 @@ export function invocationOf(id: string, raw: unknown): Invocation | undefined {
     error: failed && (textOf(failed.error) ?? 'failed'),
     raw,
   } as unknown as Invocation;
+}
+
+/** @param raw parsed JSON, of anybody. Returns `undefined` where this is no array of jobs */
+export function invocationsOf(raw: unknown): Invocation[] | undefined {
+  if (!Array.isArray(raw)) return undefined;
+  const jobs = raw.map((job) => invocationOf(parseInvocationId(textOf(job?.id) ?? ''), job));
+  return jobs.includes(undefined) ? undefined : (jobs as Invocation[]);
 }
 
 function textOf(value: unknown): string | undefined {

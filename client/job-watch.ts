@@ -49,7 +49,7 @@ export function createJobWatch(id: string, onChange: () => void): JobWatch {
   function show(): void {
     const phase = error ? 'error' : !invocation ? 'loading' : invocation.isTerminal ? 'settled' : 'live';
     const asOf = invocation && (staleSince ?? cameAt);
-    const isStale = invocation !== undefined && phase !== 'settled' && (error ?? staleSince) !== undefined;
+    const isStale = Boolean(invocation && phase !== 'settled' && (error ?? staleSince));
     const next = { phase, invocation, error, isStale, asOf } as Snapshot;
     const isSame = (Object.keys(next) as (keyof Snapshot)[]).every((key) => next[key] === shown[key]);
     if (isSame) return;
@@ -57,7 +57,7 @@ export function createJobWatch(id: string, onChange: () => void): JobWatch {
     onChange();
   }
 
-  const isOver = () => error !== undefined || invocation?.isTerminal === true;
+  const isOver = () => Boolean(error ?? invocation?.isTerminal);
 
   function hear(since: Date | undefined): void {
     // The same moment is the same object.
@@ -79,7 +79,7 @@ export function createJobWatch(id: string, onChange: () => void): JobWatch {
       if (isOver()) return true;
       const isNew = newText !== text;
       const learned = isNew ? invocationOf(id, parseJson(newText!)) : invocation;
-      if (learned === undefined) return false;
+      if (!learned) return false;
       if (isNew || (staleSince && !since)) cameAt = new Date();
       text = newText;
       invocation = learned;

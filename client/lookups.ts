@@ -65,7 +65,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     try {
       grant = await group!.grants.take(group!.ids);
       if (!signal.aborted) {
-        const looked = await lookUp(gateway, job.id, { grant: grant.token, signal, waitPast });
+        const looked = await lookUp(gateway, `/${job.id}`, { grant: grant.token, signal, waitPast });
         if (!signal.aborted) learn(member, looked);
       }
     } catch (error) {
@@ -96,7 +96,7 @@ export function createLookups({ gateway, random, members }: LookupsOptions): Loo
     const { grants } = group;
     const { code, status = 0, requestId, retryAfterMs } = error;
     const isAnswered = requestId !== undefined;
-    const isRefused = status === 401 && grant !== undefined;
+    const isRefused = grant && status === 401;
     member.dueAt = clock() + Math.max(retryAfterMs, backOffMs(member.failures++, random));
     if (isAnswered) group.contactAt = Date.now();
     if (grant && !isRefused) grants.accepted();

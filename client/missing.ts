@@ -13,7 +13,7 @@ import { clock } from './pause.ts';
 export function noteMissing(member: Member, grants: GrantKeeper, grant: Grant, error: GatewayError): void {
   const now = clock();
   const endsAt = member.beganAt + MISSING_MS;
-  const isGrantDue = grant.token !== undefined && !member.hasRenewed;
+  const isGrantDue = grant.token && !member.hasRenewed;
   if (isGrantDue) grants.drop(grant);
   else if (now >= endsAt) member.job.end(error);
   member.isMissing = member.hasRenewed = true;

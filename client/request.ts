@@ -57,17 +57,17 @@ export interface Looked {
 }
 
 /**
- * Asks once about one job.
- * @param id a UUID
+ * Asks once.
+ * @param path below `/api/v1/invocations`: of one job, or a list's query
  * @throws GatewayError what came instead; or the signal's reason, when it is aborted
  */
-export async function lookUp(gateway: Gateway, id: string, options: LookupOptions): Promise<Looked> {
+export async function lookUp(gateway: Gateway, path: string, options: LookupOptions): Promise<Looked> {
   const { grant, signal, waitPast } = options;
   const leash = createLeash(signal, waitPast ? WAIT_MS : LOOKUP_MS);
   try {
     // Each header that is not always there costs a preflight of its own.
     const waiting = waitPast ? { Prefer: `wait=${WAIT_S}`, 'If-None-Match': waitPast } : undefined;
-    const response = await ask(gateway, `/${id}`, grant, leash.signal, waiting);
+    const response = await ask(gateway, path, grant, leash.signal, waiting);
     const { status, headers } = response;
     const body = await response.text();
     if (status !== 200 && status !== 304) throw errorOf(response, parseJson(body));
@@ -96,7 +96,7 @@ export function errorOf(
   const retryAfterMs = 1_000 * Math.min(Number(headers.get('Retry-After')) || 0, MAX_RETRY_AFTER_S);
   if (!isObject(body) || !body.request_id) {
     const isRefusal = status === 401;
-    const code = isRefusal ? 'unauthorized' : 'unexpected_answer';
+    const code = isRefusal ? 'unauthorized' : undefined;
     return unexpected(code, { status, retryAfterMs, retryable: !isRefusal });
   }
   const { error, message, retryable, request_id: requestId } = body as unknown as ErrorBody;

@@ -95,7 +95,7 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
 
   function leaveGroup(member: Member): void {
     const { group } = member;
-    if (group === undefined) return;
+    if (!group) return;
     member.group = undefined;
     group.members.delete(member);
     group.changed();
@@ -152,8 +152,8 @@ export function createWatches({ gateway, grant, random, page }: WatchesOptions):
       clearTimeout(member.linger);
       member.linger = undefined;
       member.job.revive();
-      if (parseInvocationId(id) === undefined) member.job.end(invalidId());
-      if (!member.job.isOver() && member.group === undefined) joinGroup(member);
+      if (!parseInvocationId(id)) member.job.end(invalidId());
+      if (!member.job.isOver() && !member.group) joinGroup(member);
       member.group?.changed();
       return () => {
         if (!member.holds.delete(hold)) return;

@@ -6,7 +6,7 @@ import * as z from 'zod/mini';
 import { parseInvocationId } from '../domain/job.ts';
 import { type ReadLists, type SignGrantOptions, signAnyGrant } from './sign.ts';
 
-/** What the caller asked for: at most 50 UUIDs, lower case. */
+/** What the caller asked for: at most 50 UUIDs, lower case; none where it is about lists. */
 export interface GrantRequest {
   readonly invocations: readonly string[];
 }

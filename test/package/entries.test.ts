@@ -94,13 +94,22 @@ describe('the client', () => {
         return kept.get(url).clone();
       };
       const client = createClient({ url: 'http://localhost' });
+      const listed = async () => (await client.list()).find((job) => job.id === '${id}').state;
       const first = (await client.get('${id}')).state;
+      const firstListed = await listed();
       const until = Date.now() + 5_000;
       let last = first;
       while (last === first && Date.now() < until) last = (await client.get('${id}')).state;
+      const lastListed = await listed();
       await gateway.close();
-      console.log(JSON.stringify({ first, last, kept: [...kept.keys()] }));`;
-    expect(await inProject('module', script)).toEqual({ first: 'processing', last: 'complete', kept: [] });
+      console.log(JSON.stringify({ first, firstListed, last, lastListed, kept: [...kept.keys()] }));`;
+    expect(await inProject('module', script)).toEqual({
+      first: 'processing',
+      firstListed: 'processing',
+      last: 'complete',
+      lastListed: 'complete',
+      kept: [],
+    });
   });
 });
 

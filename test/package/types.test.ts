@@ -47,7 +47,7 @@ createGateway({ WATCH_MAX: 7 });
 const PAGE = `
 import {
   type Client, type ClientOptions, createClient, GatewayError, type GatewayErrorCode, type GrantSource, type Invocation,
-  type Snapshot, type TerminalInvocation,
+  type ListOptions, type Snapshot, type TerminalInvocation,
 } from 'chroma-sync-gateway/client';
 import { useInvocation } from 'chroma-sync-gateway/react';
 
@@ -56,6 +56,9 @@ const options: ClientOptions = { url: 'https://gateway.example', grant };
 export const client: Client = createClient(options);
 export const stop: () => void = client.subscribe(undefined, () => {});
 export const ended: Promise<TerminalInvocation> = client.wait('id', { signal: new AbortController().signal });
+const asked: ListOptions = { sourceId: undefined, databaseName: 'production', limit: 20, offset: 20 };
+export const states: Promise<Invocation['state'][]> = client.list(asked).then((jobs) => jobs.map(({ state }) => state));
+export const all: Promise<Invocation[]> = client.list();
 export async function each(): Promise<void> {
   for await (const job of client.watch('id')) {
     const { createdAt }: { createdAt: Date | undefined } = job;
@@ -84,6 +87,10 @@ export const codeOf = (error: unknown): GatewayErrorCode | undefined => error in
 
 // @ts-expect-error the address is missing
 createClient({ grant: '/api/grant' });
+// @ts-expect-error upstream's own name of it
+void client.list({ source_id: 'id' });
+// @ts-expect-error what a list can be ordered by is not the page's to choose
+void client.list({ orderBy: 'ASC' });
 // @ts-expect-error a loading job is not known
 ((snapshot: Snapshot) => snapshot.phase === 'loading' && snapshot.invocation.id)
 // @ts-expect-error only a failed one has an error's text

@@ -7,7 +7,7 @@ export const GRANT_ROUTE = '/api/grant';
 export interface Call {
   /** ms since the rig was made, to 10 ms: each timer of 0 ms takes one. */
   readonly at: number;
-  readonly kind: 'stream' | 'lookup' | 'grant';
+  readonly kind: 'stream' | 'lookup' | 'list' | 'grant';
   readonly url: string;
   readonly init: RequestInit;
   readonly headers: Readonly<Record<string, string>>;
@@ -37,7 +37,7 @@ export function createCall(url: string, init: RequestInit, at: number) {
   let body: ReadableStreamDefaultController<Uint8Array> | undefined;
   let isOver = false;
   let isGivenUp = false;
-  const kind = url === GRANT_ROUTE ? 'grant' : url.includes('/events?') ? 'stream' : 'lookup';
+  const kind = kindOf(url);
 
   function breakOff(reason: unknown): void {
     if (isOver) return;
@@ -49,6 +49,7 @@ export function createCall(url: string, init: RequestInit, at: number) {
   function idsOf(): string[] {
     if (kind === 'stream') return new URL(url, GATEWAY).searchParams.getAll('id');
     if (kind === 'lookup') return [url.slice(-36)];
+    if (kind === 'list') return [];
     return (JSON.parse(init.body as string) as { invocations: string[] }).invocations;
   }
 
@@ -92,4 +93,10 @@ export function createCall(url: string, init: RequestInit, at: number) {
     },
   };
   return { call, response: answered.promise };
+}
+
+function kindOf(url: string): Call['kind'] {
+  if (url === GRANT_ROUTE) return 'grant';
+  if (url.includes('/events?')) return 'stream';
+  return url.includes('/invocations?') ? 'list' : 'lookup';
 }

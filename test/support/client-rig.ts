@@ -97,6 +97,7 @@ export function createClientRig({ grant, url = GATEWAY, random = () => 1, onCall
     calls,
     streams: of('stream'),
     lookups: of('lookup'),
+    lists: of('list'),
     grants: of('grant'),
     now: () => Date.now() - beganAt,
     /** Answers what comes from now on. */
@@ -128,6 +129,7 @@ export function answering(more: Partial<Record<Call['kind'], (call: Call) => voi
   const usual: Record<Call['kind'], (call: Call) => void> = {
     grant: (call) => call.answer(200, { grant: `grant-${++granted}`, expires_at: 2_000_000_000 }),
     lookup: (call) => call.answer(200, jobText(call.ids[0]!), { ETag: '"1"' }),
+    list: (call) => call.answer(200, '[]'),
     stream(call) {
       call.begin('retry: 2000\n\n');
       for (const id of call.ids) call.event('invocation', jobText(id));
@@ -135,6 +137,16 @@ export function answering(more: Partial<Record<Call['kind'], (call: Call) => voi
     ...more,
   };
   return (call: Call) => usual[call.kind](call);
+}
+
+/** What came of it, or what was thrown, without waiting: the clock is ours. */
+export async function outcomeOf<T>(promise: Promise<T>, ms = 10): Promise<unknown> {
+  const settled = promise.then(
+    (value) => value,
+    (error: unknown) => error,
+  );
+  await pass(ms);
+  return await settled;
 }
 
 /** Leaves a call to the test. */

@@ -1,5 +1,5 @@
 /** A page without a framework. It keeps what it was shown, and does what a test tells it (`frontEnd`). */
-import { createClient, GatewayError, type Invocation } from '../../../client/entry.ts';
+import { createClient, GatewayError, type Invocation, type ListOptions } from '../../../client/entry.ts';
 import { type Seen, seenOf } from './seen.ts';
 import { setVisibility } from './visibility.ts';
 
@@ -36,6 +36,11 @@ const frontEnd = {
       note(id);
     }
   },
+  /** What came of it: the jobs, or an error's code. */
+  list: (options?: ListOptions) =>
+    client
+      .list(options)
+      .catch((error: unknown) => (error instanceof GatewayError ? error.code : String(error))),
   leave(ids: readonly string[]): void {
     for (const id of ids) stops.get(id)?.();
   },

@@ -1,7 +1,7 @@
 /** A page in React, as its developers would write it, and what a test may do to it (`frontEnd`). */
 import { createElement as h, StrictMode, useEffect, useState } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
-import { type Client, createClient } from '../../../client/entry.ts';
+import { type Client, createClient, type Invocation } from '../../../client/entry.ts';
 import { useInvocation } from '../../../client/react.ts';
 import { setVisibility } from './visibility.ts';
 
@@ -33,6 +33,23 @@ function WithOwnClient({ id }: { id: string }) {
   return h(Job, { of: own, id });
 }
 
+/** The page of docs/frontend.md, "A list of jobs", with what it advises for who comes back, and `data-id`. */
+function JobsOf({ sourceId }: { sourceId: string }) {
+  const [jobs, setJobs] = useState<Invocation[]>([]);
+  useEffect(() => {
+    const load = () => void client.list({ sourceId, limit: 20 }).then(setJobs, console.warn);
+    load();
+    addEventListener('focus', load);
+    return () => removeEventListener('focus', load);
+  }, [sourceId]);
+  return jobs.map((job) => h(ListedJob, { key: job.id, job }));
+}
+
+function ListedJob({ job }: { job: Invocation }) {
+  const { invocation = job } = useInvocation(client, job.isTerminal ? undefined : job.id);
+  return h('li', { 'data-id': job.id }, invocation.state);
+}
+
 let root: Root | undefined;
 function show(content: Parameters<Root['render']>[0]): void {
   root ??= createRoot(document.querySelector('main')!);
@@ -47,6 +64,7 @@ const frontEnd = {
     show(ids.map((id, key) => h(Job, { key, of: client, id: id ?? undefined })));
   },
   showChanging: (ids: readonly string[]) => show(h(Changing, { ids })),
+  showJobsOf: (sourceId: string) => show(h(JobsOf, { key: sourceId, sourceId })),
   showOwn: (id: string) => show(h(WithOwnClient, { id })),
   hide(): void {
     root?.unmount();

@@ -28,6 +28,8 @@ export interface BackEnd {
   moods: GrantMood[];
   /** What the user may read of what the page asks for. */
   covers: (id: string) => boolean;
+  /** Of which sources the user may read everything. */
+  sources: readonly string[];
   /** How long the gateway takes a new grant, its leeway included, s; 15 minutes unless set. */
   livesSeconds: number | undefined;
   close(): void;
@@ -44,7 +46,12 @@ export async function startBackEnd(): Promise<BackEnd> {
     secret: SECRET,
     issuer: ISSUER,
     expiresIn: EXPIRES_IN,
-    read: (_, { invocations }) => ({ invocations: invocations.filter(backEnd.covers) }),
+    read: (_, { invocations }) => mayRead(invocations),
+  });
+
+  const mayRead = (ids: readonly string[]) => ({
+    invocations: ids.filter(backEnd.covers),
+    sources: [...backEnd.sources],
   });
 
   async function giveGrant(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -58,7 +65,7 @@ export async function startBackEnd(): Promise<BackEnd> {
     if (mood !== 'grant') return send(response, mood, 'application/json', '{"error":"made_up"}');
     if (backEnd.livesSeconds !== undefined) {
       const claims = claimsNow(backEnd.livesSeconds - LEEWAY_SECONDS, {
-        read: { invocations: ids.filter(backEnd.covers) },
+        read: mayRead(ids),
       });
       return send(response, 200, 'application/json', JSON.stringify({ grant: mint(claims), expires_at: 0 }));
     }
@@ -81,6 +88,7 @@ export async function startBackEnd(): Promise<BackEnd> {
     mood: 'grant',
     moods: [],
     covers: () => true,
+    sources: [],
     livesSeconds: undefined,
     close() {
       server.close();

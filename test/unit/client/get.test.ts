@@ -12,6 +12,7 @@ import {
   holdClock,
   jobText,
   NOTHING,
+  outcomeOf,
   pass,
 } from '../../support/client-rig.ts';
 import { newId } from '../../support/jobs.ts';
@@ -22,16 +23,6 @@ afterEach(() => {
 });
 
 const grantOf = (call: Call) => call.headers.Authorization;
-
-/** What came of it, without waiting: the clock is ours. */
-async function outcomeOf<T>(promise: Promise<T>, ms = 10): Promise<unknown> {
-  const settled = promise.then(
-    (value) => value,
-    (error: unknown) => error,
-  );
-  await pass(ms);
-  return await settled;
-}
 
 describe('get', () => {
   it('asks once, without Prefer and If-None-Match, and leaves nothing behind', async () => {

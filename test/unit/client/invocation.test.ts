@@ -95,6 +95,7 @@ describe('an invocation', () => {
     { id: ID },
     { status: 'pending' },
     { id: 'other', status: 'pending' },
+    { id: { toString: 1 }, status: 'pending' },
   ])('is none of %j', (raw) => {
     expect(invocationOf(ID, raw)).toBeUndefined();
   });

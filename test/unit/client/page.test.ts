@@ -1,5 +1,6 @@
 /** The page that a client lives in, if it lives in one (contract §13). */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Client } from '../../../client/client.ts';
 import { createPage } from '../../../client/page.ts';
 import { holdClock, pass } from '../../support/client-rig.ts';
 import { newId } from '../../support/jobs.ts';
@@ -84,16 +85,24 @@ async function freshClient(answer: (url: string) => Partial<Response>) {
 const GRANT = Response.json.bind(Response, { grant: 'g' });
 
 describe('a request', () => {
-  const answer = (url: string) =>
-    url === '/api/grant' ? GRANT() : new Response(`{"id":"${url.slice(-36)}","status":"pending"}`);
+  const answer = (url: string) => {
+    if (url === '/api/grant') return GRANT();
+    return new Response(url.endsWith('?') ? '[]' : `{"id":"${url.slice(-36)}","status":"pending"}`);
+  };
+  /** One job, then a list. */
+  async function askBoth({ get, list }: Client): Promise<void> {
+    const both = get(newId()).then(() => list());
+    await pass(20);
+    expect(await both).toEqual([]);
+  }
 
   it('uses a browser’s default cache mode, and asks for grants with the page’s credentials', async () => {
     stubPage();
     const { client, inits } = await freshClient(answer);
-    const got = client.get(newId());
-    await pass(10);
-    expect((await got).state).toBe('pending');
+    await askBoth(client);
     expect(inits.map(([, { cache, credentials }]) => [cache, credentials])).toEqual([
+      [undefined, 'include'],
+      [undefined, undefined],
       [undefined, 'include'],
       [undefined, undefined],
     ]);
@@ -101,10 +110,10 @@ describe('a request', () => {
 
   it('is `no-store` on a server, where a framework might keep it, and has no credentials', async () => {
     const { client, inits } = await freshClient(answer);
-    const got = client.get(newId());
-    await pass(10);
-    await got;
+    await askBoth(client);
     expect(inits.map(([, { cache, credentials }]) => [cache, credentials])).toEqual([
+      [undefined, undefined],
+      ['no-store', undefined],
       [undefined, undefined],
       ['no-store', undefined],
     ]);
@@ -113,10 +122,8 @@ describe('a request', () => {
   it('has no cache mode where the runtime knows none', async () => {
     vi.stubGlobal('Request', class {});
     const { client, inits } = await freshClient(answer);
-    const got = client.get(newId());
-    await pass(10);
-    await got;
-    expect(inits.map(([, init]) => 'cache' in init)).toEqual([false, false]);
+    await askBoth(client);
+    expect(inits.map(([, init]) => 'cache' in init)).toEqual([false, false, false, false]);
   });
 });
 
