@@ -60,6 +60,7 @@ export function createQuestions(gateway: Gateway, createGrants: () => GrantKeepe
       } catch (error) {
         // What an abort gives as its reason may be anything.
         const isRefused = (error as GatewayError | undefined)?.status === 401;
+        if (!isRefused) grants.accepted();
         if (!isRefused || !grants.refused(grant) || !isFirst) throw error;
       }
     }

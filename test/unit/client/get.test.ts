@@ -126,6 +126,20 @@ describe('get', () => {
     }
   });
 
+  it('renews a grant that ended, also when all that the last one brought was an error', async () => {
+    const rig = createClientRig({ grant: GRANT_ROUTE });
+    const id = newId();
+    const answers: [number, unknown][] = [
+      [401, errorBody('unauthorized', false)],
+      [404, errorBody('not_found')],
+      [401, errorBody('unauthorized', false)],
+      [200, jobText(id)],
+    ];
+    rig.setOnCall(answering({ lookup: (call) => call.answer(...answers.shift()!) }));
+    expect(await outcomeOf(rig.client.get(id))).toMatchObject({ code: 'not_found' });
+    expect(await outcomeOf(rig.client.get(id))).toMatchObject({ id });
+  });
+
   it('shares a grant with others of the same moment, and keeps it', async () => {
     const rig = createClientRig({ grant: GRANT_ROUTE, onCall: answering() });
     const ids = [newId(), newId(), newId()];
