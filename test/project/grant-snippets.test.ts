@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createAuthenticator } from '../../src/grant/authenticate.ts';
 import { scratchFolder } from '../support/scratch.ts';
+import { outcomeOf } from '../support/tokens.ts';
 
 const page = readFileSync(fileURLToPath(new URL('../../docs/grants.md', import.meta.url)), 'utf8');
 const SECRET = 'a secret of more than thirty-two bytes';
@@ -19,6 +21,8 @@ const ACCESS = `
 
 type Route = (request: Request) => Promise<Response>;
 const folder = scratchFolder('snippets');
+/** Without our package. */
+const withJose = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map((match) => match[1]!);
 const snippets = [...page.matchAll(/```ts\n(\/\/ [\s\S]*?)```/g)].map((match) => match[1]!);
 
 /** @param sign what only this snippet holds */
@@ -99,4 +103,19 @@ it('Next.js: what the user may not read is left out', async () => {
     new Request('http://app.example', { method: 'POST', headers: { cookie: 'me' }, body }),
   );
   expect(decodeJwt(((await response.json()) as { grant: string }).grant).read).toEqual({ invocations: [] });
+});
+
+it('jose: the grant that is signed without our package is one', async () => {
+  expect(withJose).toHaveLength(1);
+  const file = join(folder, 'jose.mjs');
+  const resolved = withJose[0]!.replace("'jose'", `'${urlOf('jose')}'`);
+  writeFileSync(file, `${resolved}\nexport { grant };\n`);
+  const { grant } = (await import(/* @vite-ignore */ pathToFileURL(file).href)) as { grant: string };
+  const authenticate = createAuthenticator({
+    keys: { kind: 'secrets', secrets: [SECRET] },
+    audience: 'chroma-sync-gateway',
+    now: Date.now,
+  });
+  const outcome = await outcomeOf(authenticate, grant);
+  expect(outcome.grant?.read).toMatchObject({ invocations: new Set([MINE]) });
 });
