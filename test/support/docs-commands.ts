@@ -44,7 +44,7 @@ export const STAND_INS: readonly (readonly [command: RegExp, instead: string, wh
 
 /** Serves for ever. */
 const SERVER =
-  /^(?:npm install && )?(?:[A-Z_]+=(?:"[^"]*"|\S*) )*(?:chroma-sync-gateway|npm start|npm run demo|node \S+\.js)$/;
+  /^(?:npm install && )?(?:[A-Z_]+=(?:"[^"]*"|\S*) )*(?:chroma-sync-gateway(?: demo)?|npm start|npm run demo|node \S+\.js)$/;
 const SETTINGS = /^(?:[A-Z_]+=\S+\n)+$/;
 const GATEWAY = 'AUTH=grant PORT=8787 UPSTREAM_URL="$SIMULATOR" chroma-sync-gateway';
 
@@ -91,7 +91,7 @@ export function scriptOf(page: string, { port, simulatorPort }: Places): string 
         serve('serve', GATEWAY);
       }
       const instead = insteadOf(command);
-      const isDemo = command.endsWith('npm run demo');
+      const isDemo = SERVER.test(command) && command.endsWith('demo');
       isServed ||= isDemo;
       if (isDemo) serve('serve', `export PORT=8787\n${instead}`);
       else if (command.endsWith(' &')) serve('serve', instead.slice(0, -2));
