@@ -57,7 +57,7 @@ export function parseListRequest(raw: string): ListRequest | undefined {
       ? `source_id=${sourceId}&`
       : databaseName === undefined
         ? ''
-        : `database_name=${encodeURIComponent(databaseName)}&`;
+        : `database_name=${encoded(databaseName)}&`;
   const query = `${container}limit=${limit}&offset=${offset}&order_by=${order}` as ListQuery;
   return { query, sourceId, databaseName, limit };
 }
@@ -84,6 +84,11 @@ function decoded(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** An apostrophe too, as `fetch` would (URL standard, "special-query percent-encode set"): both runtimes ask for the same. */
+function encoded(text: string): string {
+  return encodeURIComponent(text).replaceAll("'", '%27');
 }
 
 /** In plain decimal: no sign, no leading zero. */

@@ -19,6 +19,7 @@ describe('a list’s query', () => {
     ['limit=1&order_by=DESC', 'limit=1&offset=0&order_by=DESC'],
     ['l%69mit=%31', 'limit=1&offset=0&order_by=DESC'],
     ['database_name=a+b%20c%2Bd', 'database_name=a%20b%20c%2Bd&limit=100&offset=0&order_by=DESC'],
+    ["database_name=~!*'()-._", 'database_name=~!*%27()-._&limit=100&offset=0&order_by=DESC'],
     [
       'database_name=a%26limit%3D1%23%3f/',
       'database_name=a%26limit%3D1%23%3F%2F&limit=100&offset=0&order_by=DESC',
@@ -101,7 +102,7 @@ describe('a list’s query', () => {
         if (request === undefined) return;
         const { query, sourceId, databaseName, limit } = request;
         expect(query).toMatch(
-          /^(?:source_id=[0-9a-f-]{36}&|database_name=(?:[\w.!~*'()-]|%[0-9A-F]{2})+&)?limit=\d{1,3}&offset=\d{1,7}&order_by=(?:ASC|DESC)$/,
+          /^(?:source_id=[0-9a-f-]{36}&|database_name=(?:[\w.!~*()-]|%[0-9A-F]{2})+&)?limit=\d{1,3}&offset=\d{1,7}&order_by=(?:ASC|DESC)$/,
         );
         const read = new URLSearchParams(query);
         expect([read.get('source_id'), read.get('database_name'), read.get('limit')]).toEqual([
