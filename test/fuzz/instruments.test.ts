@@ -8,9 +8,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type ErrorCode, termsOf } from '../../src/domain/errors.ts';
 import { createCanary } from '../support/canary.ts';
 import type { FuzzUpstream } from '../support/fuzz/answers.ts';
+import type { Standing } from '../support/fuzz/credentials.ts';
+import { strangeIn } from '../support/fuzz/heads.ts';
 import { createJudge } from '../support/fuzz/judge.ts';
+import { FOREIGN_MARK } from '../support/fuzz/list-answers.ts';
+import type { FuzzList } from '../support/fuzz/list-requests.ts';
 import { TOKEN } from '../support/gateway.ts';
 import type { RawAnswer } from '../support/raw-socket.ts';
 import { WATCHED_ENV, type Watched } from '../support/watch.ts';
@@ -68,6 +73,12 @@ describe('the judge', () => {
       ...Object.entries({ ...HEADERS, ...more }).map((pair) => pair.join(': ')),
     ].join('\r\n'),
   });
+  const refusal = (code: ErrorCode) => {
+    const { status, message, retryable } = termsOf(code);
+    return reply(status, JSON.stringify({ error: code, message, retryable }), {
+      'cache-control': 'no-store',
+    });
+  };
   const request = (standing: 'all' | 'own' | 'nothing' | 'invalid' | 'database' = 'all') => ({
     bytes: Buffer.alloc(0),
     isHead: false,
@@ -100,6 +111,46 @@ describe('the judge', () => {
     ),
   ])('sees %s', (_what, asked, outcome) => {
     expect(judge(asked, outcome)).toBeTypeOf('string');
+  });
+
+  const CANONICAL = 'limit=1&offset=0&order_by=ASC';
+  const listed = (standing: Standing, more: Partial<FuzzList> = {}) => ({
+    ...request(),
+    lookup: undefined,
+    list: { standing, canonical: CANONICAL, container: 'source' as const, ...more },
+  });
+
+  it('lets a good list pass, and an error where one is due', () => {
+    for (const standing of ['all', 'source'] as const) {
+      expect(judge(listed(standing), reply(200, text))).toBeUndefined();
+    }
+    expect(judge(listed('source', { canonical: undefined }), refusal('invalid_request'))).toBeUndefined();
+    expect(judge(listed('database'), refusal('not_found'))).toBeUndefined();
+  });
+
+  it.each<[string, ReturnType<typeof listed>, RawAnswer | 'closed']>([
+    ['a closed connection', listed('all'), 'closed'],
+    ['a list that upstream never gave', listed('all'), reply(200, '[]')],
+    ['a list of another container', listed('database'), reply(200, text)],
+    ['a list for a grant of invocations', listed('own'), reply(200, text)],
+    ['a list without a grant', listed('invalid'), reply(200, text)],
+    ['an answer to a wrong query', listed('all', { canonical: undefined }), reply(200, text)],
+    ['a foreign job', listed('all'), reply(200, `["${FOREIGN_MARK}"]`)],
+  ])('sees %s', (_what, asked, outcome) => {
+    expect(judge(asked, outcome)).toBeTypeOf('string');
+  });
+
+  it.each([
+    'GET /api/v1/invocations HTTP/1.1',
+    'GET /api/v1/invocations?limit=1 HTTP/1.1',
+    `GET /api/v1/invocations?${CANONICAL}&x=1 HTTP/1.1`,
+    `GET /api/v1/invocations?database_name=a'b&${CANONICAL} HTTP/1.1`,
+    `GET /api/v1/invocations/${ID}?x HTTP/1.1`,
+    `GET /api/v1/invocations/${ID} HTTP/1.1\r\nCookie: a=b`,
+  ])('what upstream gets: sees %j', (head) => {
+    const good = `GET /api/v1/invocations?${CANONICAL} HTTP/1.1\r\nHost: a\r\n\r\n`;
+    expect(strangeIn(good + good)).toBeUndefined();
+    expect(strangeIn(`${good}${head}\r\n\r\n${good}`)).toBeTypeOf('string');
   });
 
   it('sees the token behind JSON’s escapes', () => {

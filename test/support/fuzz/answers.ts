@@ -6,13 +6,14 @@
 import type { Canary } from '../canary.ts';
 import { type RawUpstream, response, startRawUpstream } from '../raw-upstream.ts';
 import { anyJson } from './credentials.ts';
+import { listAnswer } from './list-answers.ts';
 import { createRandom, LATIN1, PRINTABLE, type Random } from './random.ts';
 
 export interface FuzzUpstream extends RawUpstream {
-  /** The texts that upstream gave for this id and that may be relayed. */
-  relayable(id: string): ReadonlySet<string>;
-  /** What upstream did last for this id, for a failure's report. */
-  last(id: string): string;
+  /** The texts that upstream gave for this id, or query of a list, and that may be relayed. */
+  relayable(key: string): ReadonlySet<string>;
+  /** What upstream did last for it, for a failure's report. */
+  last(key: string): string;
 }
 
 export interface FuzzUpstreamOptions {
@@ -23,6 +24,8 @@ export interface FuzzUpstreamOptions {
 
 /** The database that a grant of databases may name; two jobs in three are in it. */
 export const DATABASE = 'fuzz';
+/** The source that a grant of sources may name: of lists only. */
+export const SOURCE = '5c9d1b1e-66aa-4f0a-9b59-0d9fbc2e7a10';
 
 const JOB_STATUSES = [
   '"pending"',
@@ -45,7 +48,9 @@ export async function startFuzzUpstream({ seed, canary, trap }: FuzzUpstreamOpti
 
   upstream.script((request) => {
     const random = createRandom(Math.imul(seed ^ 0x5bd1e995, request.number));
-    const { id, socket } = request;
+    const { socket, head } = request;
+    const query = /^GET [^ ?]*\?([^ ]*) /.exec(head)?.[1];
+    const id = query ?? request.id;
     const say = (doing: string, bytes: string | Buffer) => {
       doings.set(id, doing);
       socket.write(bytes);
@@ -55,6 +60,10 @@ export async function startFuzzUpstream({ seed, canary, trap }: FuzzUpstreamOpti
       relayable.get(id)!.add(text);
       say(doing, bytes);
     };
+    if (query !== undefined) {
+      const { doing, bytes, text } = listAnswer(random, query, canary);
+      return text === undefined ? say(doing, bytes) : relay(doing, text, bytes);
+    }
     random.weighted<void>([
       [50, () => goodJob(random, id, relay)],
       [10, () => say('404', response(404, '{"error":"NotFoundError","message":"no"}'))],

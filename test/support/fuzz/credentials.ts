@@ -1,8 +1,8 @@
 /** What a hostile caller shows for a grant: good ones of every standing, and whatever is none. */
 import { PRINTABLE, type Random } from './random.ts';
 
-/** What a credential can do: read all, the jobs of `ownIds`, the jobs of one database, nothing; or it is none. */
-export type Standing = 'all' | 'own' | 'database' | 'nothing' | 'invalid';
+/** What a credential can do: read all, the jobs of `ownIds`, those of one database or source, nothing; or it is none. */
+export type Standing = 'all' | 'own' | 'database' | 'source' | 'nothing' | 'invalid';
 
 export interface FuzzIssuer {
   readonly tokens: Readonly<Record<Exclude<Standing, 'invalid'>, readonly string[]>>;
@@ -12,7 +12,7 @@ export interface FuzzIssuer {
 
 /** Header lines, and what they entitle to. */
 export function credential(random: Random, issuer: FuzzIssuer): { standing: Standing; headers: string[] } {
-  const standing = random.pick<Standing>(['all', 'all', 'own', 'database', 'nothing', 'invalid']);
+  const standing = random.pick<Standing>(['all', 'all', 'own', 'database', 'source', 'nothing', 'invalid']);
   const token = standing === 'invalid' ? undefined : random.pick(issuer.tokens[standing]);
   if (token !== undefined) {
     const headers = random.pick([

@@ -3,6 +3,7 @@ import { ERROR_CODES, type ErrorCode, termsOf } from '../../../src/domain/errors
 import type { Canary } from '../canary.ts';
 import { headerIn, type RawAnswer, type RawOutcome } from '../raw-socket.ts';
 import { DATABASE, type FuzzUpstream } from './answers.ts';
+import { FOREIGN_MARK } from './list-answers.ts';
 import type { FuzzRequest } from './requests.ts';
 
 export interface JudgeOptions {
@@ -18,17 +19,20 @@ const PARSERS: ReadonlySet<number> = new Set([400, 404, 408, 411, 413, 414, 417,
 export function createJudge({ canary, ownIds, upstream }: JudgeOptions) {
   return function judge(request: FuzzRequest, outcome: RawOutcome): string | undefined {
     if (outcome === 'silent') return 'no answer in time';
-    if (outcome === 'closed') return request.lookup && 'closed without an answer';
+    const isTame = request.lookup !== undefined || request.list !== undefined;
+    if (outcome === 'closed') return isTame ? 'closed without an answer' : undefined;
     const leak = canary.findIn(outcome.head) ?? canary.findIn(outcome.body) ?? leakIn(outcome.body);
     if (leak !== undefined) return `the token, ${leak}`;
     if (outcome.status === 500) return 'an internal error';
     const isOurs = headerIn(outcome.head, 'x-request-id') !== undefined;
     if (!isOurs) {
-      return request.lookup || !PARSERS.has(outcome.status)
-        ? `status ${outcome.status} not in our words`
-        : undefined;
+      return isTame || !PARSERS.has(outcome.status) ? `status ${outcome.status} not in our words` : undefined;
     }
-    return commonFlaw(outcome, request.isHead) ?? (request.lookup && lookupFlaw(request.lookup, outcome));
+    return (
+      commonFlaw(outcome, request.isHead) ??
+      (request.lookup && lookupFlaw(request.lookup, outcome)) ??
+      (request.list && listFlaw(request.list, outcome))
+    );
   };
 
   /** What a caller reads once its JSON is parsed. */
@@ -51,10 +55,29 @@ export function createJudge({ canary, ownIds, upstream }: JudgeOptions) {
       return status === 404 ? undefined : `status ${status} for an uncovered job`;
     }
     if (![200, 304, 404, 502, 503, 504].includes(status)) return `status ${status} for a lookup`;
+    if (standing === 'source' && status < 400) return 'a job of another source';
     if (status !== 200 || body.length === 0) return undefined;
     const text = body.toString();
     if (!upstream.relayable(id).has(text)) return 'a body that upstream never gave for this id';
     if (standing === 'database' && databaseOf(text) !== DATABASE) return 'a job of another database';
+    return headerIn(head, 'content-type') === 'application/json' ? undefined : 'a wrong content type';
+  }
+
+  /** In the order of contract §12: who asks, what for, whether that is covered. */
+  function listFlaw(
+    { canonical, container, standing }: NonNullable<FuzzRequest['list']>,
+    { status, body, head }: RawAnswer,
+  ): string | undefined {
+    if (standing === 'invalid') return status === 401 ? undefined : `status ${status} without a grant`;
+    if (canonical === undefined) return status === 400 ? undefined : `status ${status} for a wrong query`;
+    if (standing !== 'all' && standing !== container) {
+      return status === 404 ? undefined : `status ${status} for an uncovered list`;
+    }
+    if (![200, 304, 404, 502, 503, 504].includes(status)) return `status ${status} for a list`;
+    if (status !== 200 || body.length === 0) return undefined;
+    const text = body.toString();
+    if (text.includes(FOREIGN_MARK)) return 'a job of another container';
+    if (!upstream.relayable(canonical).has(text)) return 'a list that upstream never gave for this query';
     return headerIn(head, 'content-type') === 'application/json' ? undefined : 'a wrong content type';
   }
 }

@@ -3,6 +3,7 @@
  * answers can be judged exactly; the others may break any rule. One seed and one number make one request.
  */
 import { credential, type FuzzIssuer, type Standing } from './credentials.ts';
+import { type FuzzList, fuzzList, wildQuery } from './list-requests.ts';
 import { createRandom, LATIN1, PRINTABLE, type Random } from './random.ts';
 
 export interface FuzzRequest {
@@ -15,6 +16,8 @@ export interface FuzzRequest {
    * may be answered with any error that is ours, the parser's, or by closing.
    */
   readonly lookup?: { readonly id: string; readonly standing: Standing };
+  /** The same for a list. */
+  readonly list?: FuzzList & { readonly standing: Standing };
 }
 
 export interface FuzzWorld extends FuzzIssuer {
@@ -25,47 +28,46 @@ export interface FuzzWorld extends FuzzIssuer {
   readonly trap: string;
 }
 
-const NASTY = [
-  '%00',
-  '%2f',
-  '%2e%2e',
-  '..',
-  '/',
-  '\\',
-  ';',
-  '{',
-  '}',
-  '%',
-  '%ff',
-  '\xff',
-  '*',
-  '.json',
-  '?',
-  '#',
-  '|',
-];
+const NASTY = '%00 %2f %2e%2e .. / \\ ; { } % %ff \xff * .json ? # |'.split(' ');
 
 /** @param number of the request; with the seed it says everything */
 export function fuzzRequest(seed: number, number: number, world: FuzzWorld): FuzzRequest {
   const random = createRandom(Math.imul(seed + 1, 0x9e3779b1) ^ number);
-  return random.chance(0.5) ? tame(random, world) : wild(random, world);
+  return random.weighted([
+    [4, () => tameLookup(random, world)],
+    [2, () => tameList(random, world)],
+    [4, () => wild(random, world)],
+  ]);
 }
 
-function tame(random: Random, world: FuzzWorld): FuzzRequest {
+function tameLookup(random: Random, world: FuzzWorld): FuzzRequest {
   const id = random.pick(world.ids);
+  const { standing, ...request } = tame(random, world, `/${anyCase(random, id)}${query(random)}`);
+  return { ...request, lookup: { id, standing } };
+}
+
+function tameList(random: Random, world: FuzzWorld): FuzzRequest {
+  const { raw, list } = fuzzList(random);
+  const { standing, ...request } = tame(random, world, raw === '' ? raw : `?${raw}`);
+  return { ...request, list: { ...list, standing } };
+}
+
+/** @param target behind `/api/v1/invocations` */
+function tame(
+  random: Random,
+  world: FuzzWorld,
+  target: string,
+): FuzzRequest & { readonly standing: Standing } {
   const method = random.chance(0.1) ? 'HEAD' : 'GET';
   const { standing, headers } = credential(random, world);
-  const lines = [
-    `${method} /api/v1/invocations/${anyCase(random, id)}${query(random)} HTTP/1.1`,
-    'Host: gateway',
-  ];
+  const lines = [`${method} /api/v1/invocations${target} HTTP/1.1`, 'Host: gateway'];
   lines.push(...headers);
   if (random.chance(0.3)) lines.push(`If-None-Match: ${etags(random)}`);
   if (random.chance(0.3)) lines.push(`Origin: ${random.pick(['https://app.example', 'null', world.trap])}`);
   if (random.chance(0.2)) lines.push(`X-Request-Id: ${random.text(PRINTABLE, 80)}`);
   for (let more = random.int(4); more > 0; more--) lines.push(harmless(random, world));
   const bytes = Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
-  return { bytes, isHead: method === 'HEAD', lastHere: false, lookup: { id, standing } };
+  return { bytes, isHead: method === 'HEAD', lastHere: false, standing };
 }
 
 function wild(random: Random, world: FuzzWorld): FuzzRequest {
@@ -120,6 +122,7 @@ function target(random: Random, { ids, trap }: FuzzWorld): string {
           `/API/v1/invocations/${id}`,
         ]),
     ],
+    [2, () => `/api/v1/invocations?${wildQuery(random)}`],
     [1, () => `/api/v1/x/../invocations/${id}`],
     [1, () => `${trap}/api/v1/invocations/${id}`],
     [
