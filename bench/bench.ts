@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { othersShare } from './cpu.ts';
 import { measureEconomy } from './economy.ts';
 import { measureHits } from './hits.ts';
+import { measureLists } from './lists.ts';
 import { measureMemory } from './memory.ts';
 import { measureMetrics } from './metrics.ts';
 import { measureMisses } from './misses.ts';
@@ -27,6 +28,7 @@ const THEMES: Record<string, (options: ThemeOptions) => Promise<Outcome>> = {
   watch: measureWatch,
   metrics: measureMetrics,
   sizing: measureSizing,
+  lists: measureLists,
 };
 
 /** More of the cores than this in other hands, and figures are noise. */
