@@ -15,7 +15,7 @@ export function plainLookupOf(url = ''): string | undefined {
   const end = LOOKUP_PREFIX.length + ID_LENGTH;
   const isPlain = url.startsWith(LOOKUP_PREFIX) && (url.length === end || url[end] === '?');
   const segment = isPlain ? url.slice(LOOKUP_PREFIX.length, end) : '/';
-  return segment.includes('/') ? undefined : segment;
+  return segment.includes('/') || segment.includes('?') ? undefined : segment;
 }
 
 /** The query of `/api/v1/invocations/events` as it came; other forms need the router. */

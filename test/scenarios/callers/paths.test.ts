@@ -139,6 +139,11 @@ describe.each(RUNTIMES)('paths on %s', (runtime) => {
     expect(simulator.count(id)).toBe(1);
   });
 
+  it('#11 a stream whose path and query are as long as one with an id is still a stream', async () => {
+    const { status, body } = await get(`/api/v1/invocations/events?x=${'y'.repeat(27)}`);
+    expect([status, JSON.parse(body)]).toMatchObject([400, { error: 'invalid_request' }]);
+  });
+
   it('#7 other paths are no routes', async () => {
     const id = simulator.addJob({ state: 'cancelled' });
     for (const target of [
@@ -153,6 +158,7 @@ describe.each(RUNTIMES)('paths on %s', (runtime) => {
       `//evil.example/api/v1/invocations/${id}`,
       '/api/v1/invocations/',
       '/api/v1/invocations/?limit=1',
+      `/api/v1/invocations/?x=${'y'.repeat(33)}`, // with its query as long as an id
       '/api/v1/sources',
       '/health',
       '/_simulator/jobs',
