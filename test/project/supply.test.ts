@@ -92,7 +92,12 @@ describe('dependencies', () => {
   });
 });
 
-describe.each(['package.json', 'bench/package.json', 'test/manifests/package.json'])('%s', (path) => {
+describe.each([
+  'package.json',
+  'bench/package.json',
+  'test/manifests/package.json',
+  'test/openapi/package.json',
+])('%s', (path) => {
   const manifest = readJson<Manifest>(path);
 
   it('pins exact versions only', () => {
