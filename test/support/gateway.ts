@@ -9,6 +9,7 @@ import { isRefused } from './ask.ts';
 import { freePort } from './free-port.ts';
 import { eventually } from './jobs.ts';
 import { jsonLines } from './json-lines.ts';
+import { noteGateway } from './openapi/tap.ts';
 import { bundleForWorkerd, startWorkerdProcess, type WorkerdService } from './workerd-process.ts';
 
 /** Its base64 has a `+` or `/` at every alignment, so that base64url is another text. */
@@ -67,6 +68,7 @@ export async function startNode(
     throw new Error(`sidecar ended with ${status}: ${text}`);
   });
   const url = await Promise.race([isTold ? listening : answering(`http://127.0.0.1:${PORT}`), ended]);
+  void exited.then(noteGateway(url));
   return {
     runtime: 'node',
     url,
@@ -140,6 +142,7 @@ export async function startWorkerd(
     env: { CHROMA_API_KEY: TOKEN, UPSTREAM_URL: upstreamUrl, AUTH: 'none', ...env },
     ...options,
   });
+  for (const url of workerd.urls) workerd.process.on('exit', noteGateway(url));
   return {
     ...workerd,
     runtime: 'workerd',

@@ -4,6 +4,7 @@ import { createSimulator, type Simulator } from '../../simulator/simulator.ts';
 import { createGateway, type Gateway } from '../../src/node/create-gateway.ts';
 import { type Env, type LogLine, TOKEN } from './gateway.ts';
 import { jsonLines } from './json-lines.ts';
+import { noteAnswer } from './openapi/tap.ts';
 
 export interface Mounted extends Gateway {
   /** Asks by a path, as a host would. */
@@ -41,8 +42,10 @@ export function useMounted(): MountedRig {
         },
       });
       open.push(gateway);
-      const ask = (path: string, init?: RequestInit) =>
-        gateway.fetch(new Request(`https://app.example${path}`, init));
+      const ask = async (path: string, init?: RequestInit) => {
+        const request = new Request(`https://app.example${path}`, init);
+        return noteAnswer(request, await gateway.fetch(request));
+      };
       return {
         ...gateway,
         ask,

@@ -4,6 +4,7 @@ import { ask } from '../../support/ask.ts';
 import { RUNTIMES } from '../../support/gateway.ts';
 import { bearer, GRANT_ENV, grantFor } from '../../support/grants.ts';
 import { eventually } from '../../support/jobs.ts';
+import { APP } from '../../support/refusals.ts';
 import { useSimulated } from '../../support/simulated-rig.ts';
 import { bodyOfEvent, openStream, type Stream } from '../../support/stream.ts';
 
@@ -19,12 +20,12 @@ afterEach(() => {
 
 describe.each(RUNTIMES)('on %s', (runtime) => {
   describe('of one grant', () => {
-    const { simulator, gateway } = useSimulated(runtime, GRANT_ENV);
+    const { simulator, gateway } = useSimulated(runtime, { ...GRANT_ENV, CORS_ORIGINS: APP });
     const jobs = (count: number) =>
       Array.from({ length: count }, () => simulator.addJob({ state: 'pending' }));
 
     it('#170 a stream or a wait over 500 watches is 429 too_many_watches; others and lookups go on', async () => {
-      const mine = bearer(grantFor('*'));
+      const mine = { origin: APP, ...bearer(grantFor('*')) };
       for (let i = 0; i < 10; i++) expect((await stream(gateway.url, jobs(50), mine)).status).toBe(200);
       const [id] = jobs(1) as [string];
       const eleventh = await fetch(`${gateway.url}/api/v1/invocations/events?id=${id}`, { headers: mine });
@@ -32,6 +33,10 @@ describe.each(RUNTIMES)('on %s', (runtime) => {
       expect(await eleventh.json()).toMatchObject({ error: 'too_many_watches', retryable: true });
       const wait = await ask(gateway.url, id, { headers: { ...mine, prefer: 'wait=5' } });
       expect([wait.status, wait.error.error]).toEqual([429, 'too_many_watches']);
+      for (const path of [id, `events?id=${id}`]) {
+        const head = await ask(gateway.url, path, { method: 'HEAD', headers: { ...mine, prefer: 'wait=5' } });
+        expect([path, head.status]).toEqual([path, 429]);
+      }
 
       expect((await ask(gateway.url, id, { headers: mine })).status).toBe(200);
       const done = simulator.addJob({ state: 'complete' });
