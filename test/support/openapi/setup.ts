@@ -10,21 +10,32 @@ import { beginTap, heard } from './tap.ts';
 const SHOWN = 5;
 let judge: Promise<Judge> | undefined;
 
+/** Of the whole file: a test that passes when it is tried again has not taken them back. */
+const complaints = new Set<string>();
+
 beginTap();
-afterEach(() => judgeAll(false));
+afterEach(async () => {
+  if ((await judgeAll(false)) > 0) complain();
+});
 afterAll(async () => {
   await judgeAll(true);
   leaveSeen(expect.getState().testPath!, (await judge)?.seen ?? []);
+  if (complaints.size > 0) complain();
 });
 
-async function judgeAll(isOver: boolean): Promise<void> {
+/** @returns how many complaints there are that were not there before */
+async function judgeAll(isOver: boolean): Promise<number> {
   const exchanges = heard(isOver);
-  if (exchanges.length === 0) return;
+  if (exchanges.length === 0) return 0;
   judge ??= makeJudge();
   const { complaintsOf } = await judge;
-  const complaints = new Set(exchanges.flatMap(complaintsOf));
-  if (complaints.size === 0) return;
-  throw new Error(`not as docs/openapi.yaml has it:\n${[...complaints].slice(0, SHOWN).join('\n')}`);
+  const before = complaints.size;
+  for (const complaint of exchanges.flatMap(complaintsOf)) complaints.add(complaint);
+  return complaints.size - before;
+}
+
+function complain(): never {
+  throw new Error(`not as docs/openapi.yaml has it:\n${[...complaints].slice(-SHOWN).join('\n')}`);
 }
 
 /** Most test files ask no gateway: they load none of this. */
