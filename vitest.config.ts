@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: wide ? ['test/**/*.wide.test.ts'] : ['test/**/*.test.ts'],
-          exclude: wide ? [] : ['test/**/*.wide.test.ts', afterwards],
+          exclude: ['**/node_modules/**', ...(wide ? [] : ['test/**/*.wide.test.ts', afterwards])],
           setupFiles: 'test/support/openapi/setup.ts',
           // Promises in milliseconds meet neighbours on the machine: what fails three times in a row is broken.
           retry: process.env.CI === 'true' ? 2 : 0,
