@@ -24,13 +24,16 @@ def wait(invocation):
             with urllib.request.urlopen(request, timeout=40) as answer:
                 job = json.load(answer)
                 pause = 0 if "Preference-Applied" in answer.headers else 2  # 2: it did not wait
-            state = job["status"] if isinstance(job["status"], str) else next(iter(job["status"]))
+            state = job["status"] if isinstance(job["status"], str) else next(iter(job["status"] or [""]), "")
             if state in ("complete", "failed", "cancelled"):
                 return state, job
         except urllib.error.HTTPError as error:
-            problem = json.load(error)
-            if error.code == 404 or not problem["retryable"]:
-                sys.exit(problem["message"])
+            try:
+                problem = json.load(error)
+            except ValueError:  # a proxy's page
+                problem = {}
+            if error.code == 404 or not problem.get("retryable", True):
+                sys.exit(problem.get("message", "not found"))
             pause = int(error.headers.get("Retry-After", 2))
         except (OSError, http.client.HTTPException):  # no connection, or one that broke
             pause = 2

@@ -13,6 +13,7 @@ import { METHODS, PREFLIGHT_HEADERS } from './http/cors.ts';
 import { createEvents, type EventsOptions } from './http/events.ts';
 import type { Exchange, FinishedReply, HeaderReader, WhenLeft } from './http/exchange.ts';
 import { type Health, livenessReply, readinessReply } from './http/health.ts';
+import { createLargeBodies } from './http/large-bodies.ts';
 import type { Life } from './http/life.ts';
 import { createLists, type ListsOptions } from './http/list.ts';
 import { createLookups } from './http/lookup.ts';
@@ -20,7 +21,6 @@ import { createPurges, type PurgeOptions } from './http/purge.ts';
 import { rawPathOf, rawQueryOf } from './http/raw-url.ts';
 import { readableOf } from './http/readable.ts';
 import { createResponder, type ResponderOptions } from './http/responder.ts';
-import { inSlices } from './http/sliced-body.ts';
 import type { StreamReply } from './http/stream-reply.ts';
 import type { ViewOf } from './http/view.ts';
 import { createWaits } from './http/wait.ts';
@@ -41,8 +41,10 @@ export interface Runtime {
   readonly handOver: (c: Context, reply: FinishedReply) => void;
   /** As {@link EventsOptions}. */
   readonly streamLifetimeMs: number;
-  /** Where all callers share one event loop: a turn without others' heavy work. Large bodies leave in slices there. */
+  /** Where all callers share one event loop: resolves in a turn of it without others' heavy work. */
   readonly ownTurn?: (() => Promise<void>) | undefined;
+  /** One process has all callers' sockets: large bodies are bounded. */
+  readonly sharesSockets?: boolean | undefined;
 }
 
 export interface AppDeps
@@ -92,7 +94,8 @@ export function createApp(deps: AppDeps): App {
   const holdWait = createWaits({ ...deps, ...life });
   const answerLookup = createLookups({ ...deps, ...life, responder, admit, holdWait });
   const answerEvents = createEvents({ ...deps, responder, admit });
-  const answerList = createLists({ ...deps, ...life, responder, admit });
+  const largeBodies = deps.sharesSockets === true ? createLargeBodies() : undefined;
+  const answerList = createLists({ ...deps, ...life, responder, admit, largeBodies });
   const answerPurge = createPurges({ ...deps, ...life, responder });
   // One small router for a few routes: Hono's own choice among four takes 1.5 KiB of the Worker.
   const app = new Hono({ router: new LinearRouter(), getPath: (request) => pathOf(rawPathOf(request)) });
@@ -178,7 +181,7 @@ export function createApp(deps: AppDeps): App {
       return new Response(body, { status, headers });
     }
     deps.handOver(c, reply);
-    return new Response(deps.ownTurn ? inSlices(reply.body) : reply.body, { status, headers });
+    return new Response(largeBodies ? largeBodies.inSlices(reply.body) : reply.body, { status, headers });
   }
 
   return {

@@ -10,6 +10,7 @@ import type { ShownGrant } from '../grant/authenticate.ts';
 import type { Admit } from './admission.ts';
 import type { Exchange, FinishedReply, HeaderReader } from './exchange.ts';
 import { foundReply } from './found-reply.ts';
+import { isLargeBody, type LargeBodies } from './large-bodies.ts';
 import type { Life } from './life.ts';
 import type { Responder } from './responder.ts';
 import type { ViewOf } from './view.ts';
@@ -20,6 +21,8 @@ export interface ListsOptions {
   readonly viewOf: ViewOf;
   readonly responder: Responder;
   readonly phase: Life['phase'];
+  /** Where one process has all callers' sockets. */
+  readonly largeBodies?: LargeBodies | undefined;
   /** As `Runtime.ownTurn`. */
   readonly ownTurn?: (() => Promise<void>) | undefined;
   /** Epoch ms. */
@@ -33,15 +36,9 @@ export type AnswerList = (
   header: HeaderReader,
 ) => FinishedReply | Promise<FinishedReply>;
 
-export function createLists({
-  list,
-  admit,
-  viewOf,
-  responder,
-  phase,
-  ownTurn,
-  now,
-}: ListsOptions): AnswerList {
+export function createLists(options: ListsOptions): AnswerList {
+  const { list, admit, viewOf, responder, phase, ownTurn, largeBodies, now } = options;
+
   function find(
     exchange: Exchange,
     query: string,
@@ -61,18 +58,29 @@ export function createLists({
     };
     const found = list(asked.query);
     if (!(found instanceof Promise) && !isLarge(found)) return show(found);
-    return inTurn(found)
-      .then(show)
-      .catch((failure: unknown) =>
-        responder.fail(exchange, failure, { cache: 'miss', upstreamMs: now() - exchange.startedAt }),
-      );
+    return showInTurn(exchange, found, show, shown).catch((failure: unknown) =>
+      responder.fail(exchange, failure, { cache: 'miss', upstreamMs: now() - exchange.startedAt }),
+    );
   }
 
-  /** What many wait for, or find, is written to one of them at a time. */
-  async function inTurn(found: Lookup | Promise<Lookup>): Promise<Lookup> {
+  /** What many wait for, or find, is read or written for one of them at a time. */
+  async function showInTurn(
+    exchange: Exchange,
+    found: Lookup | Promise<Lookup>,
+    show: (found: Lookup) => FinishedReply,
+    shown: ShownGrant | undefined,
+  ): Promise<FinishedReply> {
     const lookup = await found;
-    if (isLarge(lookup)) await ownTurn?.();
-    return lookup;
+    if (isLarge(lookup) && shown?.grant.view === 'summary') await ownTurn?.();
+    const reply = show(lookup);
+    if (!isLargeBody(reply.body)) return reply;
+    await ownTurn?.();
+    if (largeBodies === undefined || largeBodies.hasRoomFor(reply.body)) return reply;
+    const { cache, upstreamMs } = lookup;
+    return responder.refuse(exchange, new Failure('overloaded', { reason: 'large_bodies' }), {
+      cache,
+      upstreamMs,
+    });
   }
 
   return (exchange, query, header) => {

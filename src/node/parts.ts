@@ -21,6 +21,8 @@ export function createNodeParts(config: Config, log: Log) {
     transport: upstream.transport,
     createLoads: createCoalesce,
     ownTurn: createOwnTurn(),
+    // Bun forgets the length of a body that comes in pieces.
+    sharesSockets: process.versions.bun === undefined,
     watching: { perSecond: config.watchRate, rememberMs: REMEMBER_WATCH_MS },
     streamLifetimeMs: STREAM_LIFETIME_MS,
   };

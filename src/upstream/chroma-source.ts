@@ -121,8 +121,10 @@ export function createChromaSource<Key extends string>(options: ChromaSourceOpti
     if (text === undefined) throw unusable('not_utf8', 'body');
     const isLarge = body.byteLength > LARGE_LIST_BYTES;
     if (isLarge) await ownTurn?.();
+    signal.throwIfAborted(); // else it would take the turns of those who are still waited for
     if (secrets.isIn(`${head.headerText()}${text}`)) throw unusable('token_echoed', 'parse');
     if (isLarge) await ownTurn?.();
+    signal.throwIfAborted();
     const answer = resource.parse(key, text);
     if (typeof answer === 'string') {
       distrust?.(); // it may be another question's: lookups and lists come over the same connections

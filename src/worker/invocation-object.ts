@@ -102,7 +102,8 @@ export class InvocationObject extends DurableObject<Bindings> {
     } catch (thrown) {
       // Only the code crosses to the isolate: the stack of what we did not expect is logged here or never.
       const err = asFailure(thrown);
-      if (err.code === 'internal') this.#log.event('error', 'internal error', { err });
+      if (err.code === 'internal')
+        this.#log.event('error', 'internal error', { invocationId: parseInvocationId(key), err });
       throw err;
     }
   }

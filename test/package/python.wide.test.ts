@@ -1,6 +1,8 @@
 /** examples/wait.py on Debian's Python, with nothing installed: it signs its own grants and waits with `Prefer`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createSimulator } from '../../simulator/simulator.ts';
@@ -53,6 +55,33 @@ describeWithPython('examples/wait.py', () => {
   it('says what went wrong with one that fails', async () => {
     const schedule = { finishAfterMs: 500, outcome: 'failed', error: 'no such branch: “main”' } as const;
     expect((await wait(simulator.addJob({ schedule }))).stdout).toBe('no such branch: “main”\n');
+  });
+
+  it('goes on after a page of some proxy’s, and through states that nobody knows', async () => {
+    const id = simulator.addJob({ state: 'pending' });
+    const patch = (status: unknown) => ({ type: 'patch', patch: { status } }) as const;
+    simulator.script(id, [
+      patch({}),
+      patch(null),
+      patch({ paused: {} }),
+      { type: 'state', state: 'complete' },
+    ]);
+    let asked = 0;
+    const proxy = createServer((request, response) => {
+      asked += 1;
+      if (asked === 1)
+        return void response.writeHead(502, { 'retry-after': '1' }).end('<html>Bad Gateway</html>');
+      const { authorization = '' } = request.headers;
+      void fetch(gateway.url + request.url!, { headers: { authorization } }).then(async (answer) => {
+        response.writeHead(answer.status).end(await answer.text());
+      });
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    const { status, stdout } = await wait(id, { ...gateway, url: `http://127.0.0.1:${port}` });
+    proxy.close().closeAllConnections();
+    expect([status, stdout]).toEqual([0, 'complete\n']);
+    expect(asked).toBeGreaterThanOrEqual(5);
   });
 
   it('takes the first of several secrets, as the gateway signs', async () => {

@@ -24,7 +24,7 @@ export const STAND_INS: readonly (readonly [command: RegExp, instead: string, wh
     'the same; in a project of the reader’s',
   ],
   [/^npx wrangler secret put \w+$/, 'npx wrangler secret put --help >/dev/null', 'needs an account'],
-  [/^npm run deploy$/, 'npm run deploy -- --dry-run', 'needs an account'],
+  [/^npm run deploy(?: -- --var \S+)?$/, 'npm run deploy -- --dry-run', 'needs an account'],
   [/^(?:npm install && npm test|npm run check|npm run test:wide)$/, NOTHING, '.ci/run'],
   [/^npx vitest run -t '#\d+'$/, '$& test/unit/cache', 'takes minutes over all tests'],
   [/^docker (?:build|run) .*$/, NOTHING, 'test/package/image.wide.test.ts'],

@@ -37,11 +37,11 @@ describe('#144 a flood of connections that pipeline and never read', () => {
   });
   afterAll(() => simulator.close());
 
-  function flood(count: number, path: string): void {
+  function flood(count: number, path: (connection: number) => string): void {
     const { hostname, port } = new URL(gateway.url);
-    const request = `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
-    const chunk = Buffer.from(request.repeat(Math.ceil(CHUNK_BYTES / request.length)));
     for (let i = 0; i < count; i++) {
+      const request = `GET ${path(i)} HTTP/1.1\r\nHost: a\r\n\r\n`;
+      const chunk = Buffer.from(request.repeat(Math.ceil(CHUNK_BYTES / request.length)));
       const socket = connect(Number(port), hostname).pause();
       sockets.push(socket);
       socket.on('error', () => {});
@@ -51,11 +51,12 @@ describe('#144 a flood of connections that pipeline and never read', () => {
     }
   }
 
-  it.each<[what: string, count: number, env: Env, path: () => string]>([
+  it.each<[what: string, count: number, env: Env, path: (connection: number) => string]>([
     ['401s', 200, GRANT_ENV, () => `/api/v1/invocations/${known}`],
     ['hits', 200, {}, () => `/api/v1/invocations/${known}`],
     ['large hits', 200, {}, () => `/api/v1/invocations/${large}`],
     ['lists', 200, {}, () => '/api/v1/invocations'],
+    ['lists, each another,', 200, {}, (i) => `/api/v1/invocations?offset=${i}`],
     ['404s of the router', 200, {}, () => '/x'],
     ['401s', 1_000, GRANT_ENV, () => `/api/v1/invocations/${known}`],
   ])(
@@ -69,7 +70,7 @@ describe('#144 a flood of connections that pipeline and never read', () => {
       });
       if (env === GRANT_ENV) expect((await ask(gateway.url, known)).status).toBe(401);
       else for (const id of [known, large]) expect((await ask(gateway.url, id)).status).toBe(200);
-      flood(count, path());
+      flood(count, path);
       const took: number[] = [];
       for (const until = performance.now() + 5_000; performance.now() < until; ) {
         const startedAt = performance.now();

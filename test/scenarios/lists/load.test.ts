@@ -62,7 +62,6 @@ it('#200 80 lists that hang leave lookups as they were: hits and misses, how man
   for (const { calm, hung } of [tookMs.hit, tookMs.miss])
     expect(median(hung) / median(calm)).toBeLessThan(1.5);
   expect((await figuresOf(url)).upstream).toMatchObject({ breaker: 'closed', failures: 0 });
-  console.log(Object.values(tookMs).map(({ calm, hung }) => [median(calm), median(hung)]));
 });
 
 it('#200 60 lists of 2 MB push no job out of a memory that jobs alone nearly fill', async () => {

@@ -2,7 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LARGE_LIST_BYTES } from '../../../src/domain/list.ts';
-import { inSlices } from '../../../src/http/sliced-body.ts';
+import { createLargeBodies } from '../../../src/http/large-bodies.ts';
+
+const { inSlices } = createLargeBodies();
 
 const large = (text: string) => text.repeat(Math.ceil((3 * LARGE_LIST_BYTES) / text.length));
 
@@ -45,5 +47,23 @@ describe('a body', () => {
     } finally {
       TextEncoder.prototype.encode = encode;
     }
+  });
+
+  it('#144 is one of so many different ones, however many read each; what was read or left makes room', async () => {
+    const bodies = createLargeBodies();
+    const text = (mark: string) => mark.repeat(2_097_152);
+    const marks = Array.from('abcdefghijklmnop');
+    const sent = marks.map((mark) => bodies.inSlices(text(mark)) as ReadableStream<Uint8Array>);
+    const same = Array.from({ length: 100 }, () => bodies.inSlices(text('a')) as ReadableStream<Uint8Array>);
+    expect([bodies.hasRoomFor(text('a')), bodies.hasRoomFor(text('z'))]).toEqual([true, false]);
+    await sent[1]!.cancel();
+    expect(bodies.hasRoomFor(text('z'))).toBe(true);
+    bodies.inSlices(text('z'));
+    expect(bodies.hasRoomFor(text('y'))).toBe(false);
+    await new Response(sent[0]!).arrayBuffer();
+    for (const one of same.slice(1)) await one.cancel();
+    expect(bodies.hasRoomFor(text('y'))).toBe(false); // one still reads it
+    await same[0]!.cancel();
+    expect(bodies.hasRoomFor(text('y'))).toBe(true);
   });
 });
