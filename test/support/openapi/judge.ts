@@ -88,7 +88,7 @@ function headerComplaints(
   document: Document,
   check: Check,
   terms: ResponseTerms,
-  { headers, method }: Exchange,
+  { headers }: Exchange,
 ): string[] {
   const complaints: string[] = [];
   const known = new Set(FRAMING);
@@ -98,7 +98,7 @@ function headerComplaints(
     known.add(name.toLowerCase());
     if (value !== undefined)
       complaints.push(...check(schema, value).map((text) => `${name}: ${text} (${value})`));
-    else if (required && !(method === 'HEAD' && name === 'Content-Length')) complaints.push(`no ${name}`);
+    else if (required) complaints.push(`no ${name}`);
   }
   const unknown = Object.keys(headers).filter((name) => !known.has(name));
   return [...complaints, ...unknown.map((name) => `an undocumented header, ${name}`)];
