@@ -180,7 +180,7 @@ export function createApp(deps: AppDeps): App {
       const body = readableOf(reply.feed, (tell) => deps.whenLeft(c, tell));
       return new Response(body, { status, headers });
     }
-    deps.handOver(c, reply);
+    deps.handOver(c, { ...reply, body: null }); // who only reports it keeps no text
     return new Response(largeBodies ? largeBodies.inSlices(reply.body) : reply.body, { status, headers });
   }
 

@@ -12,6 +12,11 @@ export interface LargeBodies {
   inSlices(body: string | null): string | null | ReadableStream<Uint8Array>;
 }
 
+interface Sent {
+  readonly text: string;
+  readers: number;
+}
+
 /** UTF-16 units: a few of them wait in the process for each caller. */
 const SLICE_LENGTH = 65_536;
 /** UTF-16 units of all different texts together; sixteen of the largest. */
@@ -22,27 +27,28 @@ export function isLargeBody(body: string | null): body is string {
 }
 
 export function createLargeBodies(): LargeBodies {
-  /** How many callers each text is on its way to. */
-  const readers = new Map<string, number>();
+  /** Each text that is on its way, and to how many callers. */
+  const sent = new Map<string, Sent>();
   let length = 0;
 
-  function begin(text: string): () => void {
-    const others = readers.get(text) ?? 0;
-    if (others === 0) length += text.length;
-    readers.set(text, others + 1);
-    let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
-      const left = readers.get(text)! - 1;
-      if (left > 0) readers.set(text, left);
-      else if (readers.delete(text)) length -= text.length;
-    };
+  /** Of two that are equal only one is kept. */
+  function begin(text: string): Sent {
+    const known = sent.get(text) ?? { text, readers: 0 };
+    if (known.readers === 0) length += text.length;
+    known.readers += 1;
+    sent.set(known.text, known);
+    return known;
   }
 
-  function slicesOf(text: string): ReadableStream<Uint8Array> {
+  function end(one: Sent): void {
+    one.readers -= 1;
+    if (one.readers === 0 && sent.delete(one.text)) length -= one.text.length;
+  }
+
+  function slicesOf(body: string): ReadableStream<Uint8Array> {
     const encoder = new TextEncoder();
-    const end = begin(text);
+    const one = begin(body);
+    const { text } = one;
     let at = 0;
     return new ReadableStream<Uint8Array>(
       {
@@ -51,17 +57,17 @@ export function createLargeBodies(): LargeBodies {
           controller.enqueue(encoder.encode(text.slice(at, next)));
           at = next;
           if (at < text.length) return;
-          end();
+          end(one);
           controller.close();
         },
-        cancel: end,
+        cancel: () => end(one), // never called once it is closed
       },
       { highWaterMark: 0 },
     );
   }
 
   return {
-    hasRoomFor: (body) => readers.has(body) || length + body.length <= MAX_LENGTH,
+    hasRoomFor: (body) => sent.has(body) || length + body.length <= MAX_LENGTH,
     inSlices: (body) => (isLargeBody(body) ? slicesOf(body) : body),
   };
 }

@@ -15,7 +15,7 @@ import { residentBytes } from '../../support/resident.ts';
 const CHUNK_BYTES = 65_536;
 const CHUNKS = 8;
 /** A heap of 256 MB, and what the process has beside it. */
-const MAX_RESIDENT_BYTES = 512 * 1_048_576;
+const MAX_RESIDENT_BYTES = 640 * 1_048_576;
 
 describe('#144 a flood of connections that pipeline and never read', () => {
   let simulator: Simulator;
