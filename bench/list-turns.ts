@@ -1,7 +1,7 @@
 /** How long the largest list holds the event loop up, whatever is in it, while twenty callers wait for it at once. */
 import { Agent, get } from 'node:http';
 import { FILLINGS } from '../test/support/list-bodies.ts';
-import { longestTurn } from '../test/support/turn-probe.ts';
+import { longestDuring } from '../test/support/turn-probe.ts';
 import { LIST_PATH, openListWorld, SIZES, VIEWS } from './list-world.ts';
 import { type Outcome, type ThemeOptions, tally } from './report.ts';
 import { spread } from './stats.ts';
@@ -23,7 +23,7 @@ export async function measureListTurns({ rounds, progress }: ThemeOptions): Prom
         for (const view of VIEWS) {
           const url = `${gateway.url}${LIST_PATH}&offset=${(round + WARM_UP) * VIEWS.length + VIEWS.indexOf(view)}`;
           const ask = () => fetchAll(url, headers[view], agent);
-          const tookMs = await longestTurn(gateway.process, ask);
+          const tookMs = await longestDuring(gateway.process, ask);
           if (round >= 0) longest.add(`${filling}, ${view}`, tookMs);
         }
       }

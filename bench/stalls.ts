@@ -1,6 +1,4 @@
 /** The longest time for which a process of Node's did not come back to its event loop, told when asked. */
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 
 /** Runs inside the process, before its own code, and keeps nothing of it alive. Looks only between two questions. */
 export const STALL_PROBE = `data:text/javascript,${encodeURIComponent(`
@@ -18,13 +16,3 @@ export const STALL_PROBE = `data:text/javascript,${encodeURIComponent(`
   });
   process.channel.unref();
 `)}`;
-
-/** @param child started with {@link STALL_PROBE} imported, and a channel. Resolves to ms. */
-export async function longestStall(child: ChildProcess, work: () => Promise<void>): Promise<number> {
-  child.send('begin');
-  await once(child, 'message');
-  await work();
-  child.send('end');
-  const [longest] = (await once(child, 'message')) as [number];
-  return longest;
-}

@@ -1,9 +1,10 @@
 /** One change to thousands of streams on one core: what an event costs, what a stream holds, who has it when. */
+
 import { dial } from '../test/support/raw-socket.ts';
+import { longestDuring } from '../test/support/turn-probe.ts';
 import { preciseCpuMs, rssBytes } from './cpu.ts';
 import { filesUpTo } from './processes.ts';
 import { type Outcome, type Promised, type Table, type Tally, type ThemeOptions, tally } from './report.ts';
-import { longestStall } from './stalls.ts';
 import { median, number, ratio, ratios, spread } from './stats.ts';
 import { leftOut, needsNchan } from './tools.ts';
 import { type Holder, holdWithBare, holdWithGateway, holdWithNchan } from './watched.ts';
@@ -101,7 +102,7 @@ async function measureHolder(
       for (let change = 0; change < CHANGES; change++) await changeOnce(key, holder, watchers, figures);
       figures.cpu.add(key, ((preciseCpuMs(pid) - cpu) * 1_000) / size / CHANGES);
       if (name !== NCHAN) {
-        const stall = await longestStall(holder.process, async () => {
+        const stall = await longestDuring(holder.process, async () => {
           for (let change = 0; change < CHANGES_FOR_STALLS; change++) await changeOnce(key, holder, watchers);
         });
         figures.stallMs.add(key, stall);

@@ -2,7 +2,12 @@
  * The summary view (contract §11): of a job, how it is doing, and nothing else that upstream said. A pure function of the
  * job's JSON: what is not named here does not get through, whatever upstream may add.
  */
-import { isObject, parseStatus } from './job.ts';
+import { parseStatus } from './job.ts';
+
+/** What `parseStatus` takes for one that is complete. */
+interface Complete {
+  readonly complete: Readonly<Record<string, unknown>>;
+}
 
 /** An instant as upstream writes it; room for no words. */
 const INSTANT = /^[0-9T:.+Z -]{1,40}$/;
@@ -32,12 +37,11 @@ function summaryOf(job: unknown) {
 function statusOf(status: unknown) {
   const state = parseStatus(status);
   if (state === 'failed') return { failed: { error: 'failed' } };
-  return state === 'complete' ? { complete: endOf((status as { complete: unknown }).complete) } : state;
+  return state === 'complete' ? { complete: endOf((status as Complete).complete) } : state;
 }
 
 /** `JSON.stringify` leaves out what is `undefined`. */
-function endOf(complete: unknown) {
-  const { finished_at: finishedAt, duration_ms: ms } = isObject(complete) ? complete : {};
+function endOf({ finished_at: finishedAt, duration_ms: ms }: Complete['complete']) {
   return {
     finished_at: isInstant(finishedAt) ? finishedAt : undefined,
     duration_ms: typeof ms === 'number' && Number.isFinite(ms) ? ms : undefined,

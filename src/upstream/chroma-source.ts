@@ -120,11 +120,9 @@ export function createChromaSource<Key extends string>(options: ChromaSourceOpti
     const text = readUtf8(body, 'dropped');
     if (text === undefined) throw unusable('not_utf8', 'body');
     const isLarge = body.byteLength > LARGE_LIST_BYTES;
-    if (isLarge) await ownTurn?.();
-    signal.throwIfAborted(); // else it would take the turns of those who are still waited for
+    if (isLarge) await takeTurn(signal);
     if (secrets.isIn(`${head.headerText()}${text}`)) throw unusable('token_echoed', 'parse');
-    if (isLarge) await ownTurn?.();
-    signal.throwIfAborted();
+    if (isLarge) await takeTurn(signal);
     const answer = resource.parse(key, text);
     if (typeof answer === 'string') {
       distrust?.(); // it may be another question's: lookups and lists come over the same connections
@@ -132,6 +130,12 @@ export function createChromaSource<Key extends string>(options: ChromaSourceOpti
     }
     if (isDrift(answer)) seen.oddity = 'drift';
     return answered(answer);
+  }
+
+  /** What nobody waits for any more takes no turn of those who are waited for. */
+  async function takeTurn(signal: AbortSignal): Promise<void> {
+    await ownTurn?.();
+    signal.throwIfAborted();
   }
 
   return { ask };

@@ -28,8 +28,8 @@ export const TURN_PROBE = `data:text/javascript,${encodeURIComponent(`
   process.channel.unref();
 `)}`;
 
-/** @param child started with {@link TURN_PROBE} imported, and a channel. Resolves to ms. */
-export async function longestTurn(child: ChildProcess, work: () => Promise<void>): Promise<number> {
+/** @param child started with a probe imported, this one or the bench's of stalls, and a channel. Resolves to ms. */
+export async function longestDuring(child: ChildProcess, work: () => Promise<void>): Promise<number> {
   child.send('begin');
   await once(child, 'message');
   await work();
